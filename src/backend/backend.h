@@ -1,0 +1,104 @@
+// A loaded model that runs batches. It knows no request and no string: the engine gives it rows of
+// tokens with their places in the KV cache, and gets tokens or logits back.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/token.h"
+#include "model/spec.h"
+
+namespace weft::backend {
+
+inline constexpr uint32_t kBlockTokens = 32;     // tokens of one KV block
+inline constexpr uint32_t kMaxCandidates = 64;   // of Output::kCandidates
+
+struct Options {
+  uint32_t max_sequences = 1;   // slots; at most this many sequences in one step
+  uint32_t max_rows = 512;      // rows (tokens) of one step, over all its sequences
+  uint32_t max_context = 4096;  // tokens of one sequence
+  uint32_t kv_blocks = 128;     // of kBlockTokens each, shared by all sequences
+  uint32_t threads = 0;         // CPU only; 0: one a physical core that the process may use
+};
+
+// What one sequence wants from the step. Rows come back in order.
+enum class Output : uint8_t {
+  kNone,        // its keys and values only: a chunk of a prompt that goes on
+  kGreedy,      // the most likely next token; also kept on the device as the slot's next input
+  kCandidates,  // the kMaxCandidates most likely next tokens, best first
+  kLogits,      // logits of its last row
+  kAllLogits,   // logits of all its rows
+};
+
+struct SequenceStep {
+  uint32_t slot;                      // [0, max_sequences): the same for all of a sequence's steps
+  std::span<const Token> tokens;      // empty: one row, whose token is what kGreedy left in the slot
+  uint32_t pos;                       // of the first row; all earlier positions are in the KV cache
+  std::span<const uint32_t> blocks;   // block of positions [32 i, 32 i + 31] for each i that is used
+  Output output = Output::kNone;
+
+  [[nodiscard]] uint32_t rows() const {
+    return tokens.empty() ? 1U : static_cast<uint32_t>(tokens.size());
+  }
+};
+
+struct Candidate {
+  Token token;
+  float logit;
+};
+
+struct SequenceOutput {
+  Token token = -1;                    // kGreedy
+  std::vector<Candidate> candidates;   // kCandidates: by logit, descending; equal logits by token
+  std::vector<float> logits;           // kLogits: [vocab]; kAllLogits: [rows, vocab]
+};
+
+// Bytes really allocated for this model.
+struct Memory {
+  uint64_t weights = 0;      // on the device; on the CPU also what stays in the mapped file
+  uint64_t kv = 0;
+  uint64_t activations = 0;
+};
+
+struct Info {
+  std::string backend;       // "cpu" or the graphics API: "vulkan", "metal", "d3d12"
+  std::string device;        // the adapter's or processor's name
+  bool software = false;     // a GPU adapter that is really a CPU (lavapipe, SwiftShader)
+  uint32_t threads = 0;      // CPU backend only
+  uint32_t max_in_flight = 1;  // steps that may be submitted before the oldest is collected
+  Memory memory;
+};
+
+struct KernelTime {
+  std::string name;
+  uint64_t count = 0;
+  double seconds = 0;
+  uint64_t bytes = 0;        // read and written at least once, by the shapes
+  uint64_t flops = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  [[nodiscard]] virtual const Info& info() const = 0;
+  [[nodiscard]] virtual const model::ModelSpec& spec() const = 0;
+  [[nodiscard]] virtual const Options& options() const = 0;
+
+  // Queues one step. Each sequence appears once; rows add up to at most max_rows; the spans are read
+  // before this returns. Cannot fail: what goes wrong comes back from collect().
+  virtual void submit(std::span<const SequenceStep> step) = 0;
+
+  // Waits for the oldest step that was submitted: one output a sequence, in the step's order.
+  [[nodiscard]] virtual Result<std::vector<SequenceOutput>> collect() = 0;
+
+  // From now on measure each kernel (slower), until taken. A backend that cannot says so.
+  [[nodiscard]] virtual Result<void> start_profile() = 0;
+  [[nodiscard]] virtual std::vector<KernelTime> take_profile() = 0;
+};
+
+}  // namespace weft::backend

@@ -1,0 +1,14 @@
+// The CPU backend: Highway kernels on a thread pool, weights read in place from the mapped file.
+#pragma once
+
+#include <memory>
+
+#include "backend/backend.h"
+
+namespace weft::backend {
+
+// `spec` and the file its views point into outlive the backend.
+[[nodiscard]] Result<std::unique_ptr<Backend>> create_cpu_backend(const model::ModelSpec& spec,
+                                                                  const Options& options);
+
+}  // namespace weft::backend

@@ -1,0 +1,18 @@
+// The GPU backend: weights uploaded once, a prebuilt plan of dispatches for each shape of step.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "backend/backend.h"
+#include "gpu/device.h"
+
+namespace weft::backend {
+
+// `progress` is told bytes uploaded and bytes in all, from the calling thread.
+// `spec` outlives the backend; the file its views point into is needed only during this call.
+[[nodiscard]] Result<std::unique_ptr<Backend>> create_gpu_backend(
+    const model::ModelSpec& spec, const Options& options, gpu::Device device,
+    const std::function<void(uint64_t done, uint64_t total)>& progress);
+
+}  // namespace weft::backend
