@@ -14,8 +14,8 @@
 
 namespace weft::backend {
 
-inline constexpr uint32_t kBlockTokens = 32;     // tokens of one KV block
-inline constexpr uint32_t kMaxCandidates = 64;   // of Output::kCandidates
+inline constexpr uint32_t kBlockTokens = 32;    // tokens of one KV block
+inline constexpr uint32_t kMaxCandidates = 64;  // of Output::kCandidates
 
 struct Options {
   uint32_t max_sequences = 1;   // slots; at most this many sequences in one step
@@ -35,10 +35,10 @@ enum class Output : uint8_t {
 };
 
 struct SequenceStep {
-  uint32_t slot;                      // [0, max_sequences): the same for all of a sequence's steps
-  std::span<const Token> tokens;      // empty: one row, whose token is what kGreedy left in the slot
-  uint32_t pos;                       // of the first row; all earlier positions are in the KV cache
-  std::span<const uint32_t> blocks;   // block of positions [32 i, 32 i + 31] for each i that is used
+  uint32_t slot;                     // [0, max_sequences): the same for all of a sequence's steps
+  std::span<const Token> tokens;     // empty: one row, whose token is what kGreedy left in the slot
+  uint32_t pos;                      // of the first row; all earlier positions are in the KV cache
+  std::span<const uint32_t> blocks;  // block of positions [32 i, 32 i + 31] for each i that is used
   Output output = Output::kNone;
 
   [[nodiscard]] uint32_t rows() const {
@@ -52,23 +52,23 @@ struct Candidate {
 };
 
 struct SequenceOutput {
-  Token token = -1;                    // kGreedy
-  std::vector<Candidate> candidates;   // kCandidates: by logit, descending; equal logits by token
-  std::vector<float> logits;           // kLogits: [vocab]; kAllLogits: [rows, vocab]
+  Token token = -1;                   // kGreedy
+  std::vector<Candidate> candidates;  // kCandidates: by logit, descending; equal logits by token
+  std::vector<float> logits;          // kLogits: [vocab]; kAllLogits: [rows, vocab]
 };
 
 // Bytes really allocated for this model.
 struct Memory {
-  uint64_t weights = 0;      // on the device; on the CPU also what stays in the mapped file
+  uint64_t weights = 0;  // on the device; on the CPU also what stays in the mapped file
   uint64_t kv = 0;
   uint64_t activations = 0;
 };
 
 struct Info {
-  std::string backend;       // "cpu" or the graphics API: "vulkan", "metal", "d3d12"
-  std::string device;        // the adapter's or processor's name
-  bool software = false;     // a GPU adapter that is really a CPU (lavapipe, SwiftShader)
-  uint32_t threads = 0;      // CPU backend only
+  std::string backend;         // "cpu" or the graphics API: "vulkan", "metal", "d3d12"
+  std::string device;          // the adapter's or processor's name
+  bool software = false;       // a GPU adapter that is really a CPU (lavapipe, SwiftShader)
+  uint32_t threads = 0;        // CPU backend only
   uint32_t max_in_flight = 1;  // steps that may be submitted before the oldest is collected
   Memory memory;
 };
@@ -77,7 +77,7 @@ struct KernelTime {
   std::string name;
   uint64_t count = 0;
   double seconds = 0;
-  uint64_t bytes = 0;        // read and written at least once, by the shapes
+  uint64_t bytes = 0;  // read and written at least once, by the shapes
   uint64_t flops = 0;
 };
 
@@ -89,8 +89,8 @@ class Backend {
   [[nodiscard]] virtual const model::ModelSpec& spec() const = 0;
   [[nodiscard]] virtual const Options& options() const = 0;
 
-  // Queues one step. Each sequence appears once; rows add up to at most max_rows; the spans are read
-  // before this returns. Cannot fail: what goes wrong comes back from collect().
+  // Queues one step. Each sequence appears once; rows add up to at most max_rows; the spans are
+  // read before this returns. Cannot fail: what goes wrong comes back from collect().
   virtual void submit(std::span<const SequenceStep> step) = 0;
 
   // Waits for the oldest step that was submitted: one output a sequence, in the step's order.

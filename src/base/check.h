@@ -8,5 +8,5 @@ namespace weft {
 [[noreturn]] void check_failed(const char* condition, std::source_location where);
 }  // namespace weft
 
-#define CHECK(condition)                                                              \
+#define CHECK(condition) \
   ((condition) ? void() : ::weft::check_failed(#condition, std::source_location::current()))

@@ -41,17 +41,17 @@ template <class... Args>
 #define WEFT_CONCAT(a, b) WEFT_CONCAT_(a, b)
 
 // Returns the error of `expr` from the function around it, if there is one.
-#define WEFT_TRY(expr)                                                               \
-  do {                                                                               \
-    if (auto weft_result = (expr); !weft_result) {                                   \
-      return std::unexpected(std::move(weft_result).error());                        \
-    }                                                                                \
+#define WEFT_TRY(expr)                                        \
+  do {                                                        \
+    if (auto weft_result = (expr); !weft_result) {            \
+      return std::unexpected(std::move(weft_result).error()); \
+    }                                                         \
   } while (false)
 
 // WEFT_ASSIGN(auto file, MappedFile::open(path)): the value, or the function returns the error.
 #define WEFT_ASSIGN(declaration, expr) \
   WEFT_ASSIGN_(WEFT_CONCAT(weft_result_, __LINE__), declaration, expr)
-#define WEFT_ASSIGN_(result, declaration, expr)                       \
-  auto result = (expr);                                               \
-  if (!result) return std::unexpected(std::move(result).error());     \
+#define WEFT_ASSIGN_(result, declaration, expr)                   \
+  auto result = (expr);                                           \
+  if (!result) return std::unexpected(std::move(result).error()); \
   declaration = std::move(*result)

@@ -22,21 +22,21 @@ enum class RopePairs : uint8_t {
 // scaling (linear, llama3, ...) is folded into the table inv_freq when the spec is made.
 struct Rope {
   RopePairs pairs;
-  uint32_t dims;                  // rotated elements of each head, even, at most head_dim
-  std::vector<float> inv_freq;    // [dims / 2], radians a position
+  uint32_t dims;                // rotated elements of each head, even, at most head_dim
+  std::vector<float> inv_freq;  // [dims / 2], radians a position
 };
 
 struct Attention {
   uint32_t n_heads;
-  uint32_t n_kv_heads;   // divides n_heads
+  uint32_t n_kv_heads;  // divides n_heads
   uint32_t head_dim;
   Rope rope;
-  float scale;           // of q . k, usually 1 / sqrt(head_dim)
+  float scale;  // of q . k, usually 1 / sqrt(head_dim)
 };
 
 struct Mlp {
   Activation activation;
-  uint32_t ff;           // width of gate and up
+  uint32_t ff;  // width of gate and up
 };
 
 // One weight: where its bytes lie and what the spec says its shape must be (checked).
@@ -51,27 +51,27 @@ struct LayerSpec {
   Attention attention;
   Mlp mlp;
 
-  Weight attn_norm;                      // [embd] f32
-  Weight attn_q, attn_k, attn_v;         // [heads * head_dim, embd], [kv_heads * head_dim, embd] x 2
+  Weight attn_norm;               // [embd] f32
+  Weight attn_q, attn_k, attn_v;  // [heads * head_dim, embd], [kv_heads * head_dim, embd] x 2
   std::optional<Weight> attn_q_bias, attn_k_bias, attn_v_bias;
-  Weight attn_output;                    // [embd, heads * head_dim]
+  Weight attn_output;  // [embd, heads * head_dim]
   std::optional<Weight> attn_output_bias;
-  Weight ffn_norm;                       // [embd] f32
-  Weight ffn_gate, ffn_up, ffn_down;     // [ff, embd] x 2, [embd, ff]
+  Weight ffn_norm;                    // [embd] f32
+  Weight ffn_gate, ffn_up, ffn_down;  // [ff, embd] x 2, [embd, ff]
   std::optional<Weight> ffn_gate_bias, ffn_up_bias, ffn_down_bias;
 };
 
 struct ModelSpec {
-  std::string architecture;      // as the file names it, for people only
+  std::string architecture;  // as the file names it, for people only
   std::string name;
-  uint32_t embd;                 // width of the residual stream
+  uint32_t embd;  // width of the residual stream
   uint32_t vocab;
-  uint32_t context;              // the context length the model was trained for
+  uint32_t context;  // the context length the model was trained for
   NormKind norm;
   float norm_eps;
-  Weight token_embd;             // [vocab, embd]
-  Weight output_norm;            // [embd] f32
-  Weight output;                 // [vocab, embd]; token_embd once more where tied
+  Weight token_embd;   // [vocab, embd]
+  Weight output_norm;  // [embd] f32
+  Weight output;       // [vocab, embd]; token_embd once more where tied
   bool tied_output;
   std::vector<LayerSpec> layers;
 
