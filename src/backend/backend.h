@@ -52,7 +52,7 @@ struct Candidate {
 };
 
 struct SequenceOutput {
-  Token token = -1;                   // kGreedy
+  Token token = 0;                   // kGreedy
   std::vector<Candidate> candidates;  // kCandidates: by logit, descending; equal logits by token
   std::vector<float> logits;          // kLogits: [vocab]; kAllLogits: [rows, vocab]
 };

@@ -3,5 +3,5 @@
 #include <cstdint>
 
 namespace weft {
-using Token = int32_t;  // an index into the model's vocabulary
+using Token = uint32_t;  // an index into the model's vocabulary
 }
