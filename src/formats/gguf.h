@@ -16,35 +16,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "formats/gguf_value.h"
 #include "formats/mapped_file.h"
 #include "formats/tensor_view.h"
 
 namespace weft::formats {
-
-enum class GgufType : uint32_t {  // the values are GGUF's
-  kU8 = 0,
-  kI8 = 1,
-  kU16 = 2,
-  kI16 = 3,
-  kU32 = 4,
-  kI32 = 5,
-  kF32 = 6,
-  kBool = 7,
-  kString = 8,
-  kArray = 9,
-  kU64 = 10,
-  kI64 = 11,
-  kF64 = 12,
-};
-[[nodiscard]] std::string_view name(GgufType type);  // "u32", "string", ...
-
-// A metadata value where it lies in the file, not aligned.
-struct GgufValue {
-  GgufType type;
-  GgufType element_type;             // of an array; otherwise the same as type
-  uint64_t count;                    // elements of an array; otherwise 1
-  std::span<const std::byte> bytes;  // a number's or array's bytes; of a string: its text alone
-};
 
 struct GgufEntry {
   std::string_view key;
