@@ -1,0 +1,35 @@
+// What changes from step to step: small buffers that one write fills. Mirrors of lib/step.wgsl.
+#pragma once
+
+#include <cstdint>
+
+namespace weft::kernels {
+
+inline constexpr uint32_t kBlockTokens = 32;  // tokens of one KV block
+inline constexpr uint32_t kTileRows = 16;     // most rows of a Tile
+inline constexpr uint32_t kTokenOfSlot = 0xffffffffU;
+
+// One token that runs through the model.
+struct Row {
+  uint32_t token;  // kTokenOfSlot: what slot_tokens[slot] holds
+  uint32_t pos;    // in its sequence
+  uint32_t seq;    // row of the block table, [sequences, max_blocks]
+  uint32_t slot;   // of the sequence in slot_tokens
+};
+
+// Neighbouring rows of one sequence, for attention in prefill.
+struct Tile {
+  uint32_t first_row;
+  uint32_t n_rows;  // [1, kTileRows]
+  uint32_t seq;
+};
+
+// Numbers known when a step is recorded.
+struct StepCounts {
+  uint32_t rows = 0;
+  uint32_t outputs = 0;  // rows whose logits are wanted
+  uint32_t tiles = 0;
+  uint32_t length = 0;  // longest sequence: largest pos + 1
+};
+
+}  // namespace weft::kernels
