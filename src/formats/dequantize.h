@@ -10,7 +10,10 @@
 
 namespace weft::formats {
 
-// Writes out.size() elements (whole blocks) from `blocks`. An error where the type has no decoder.
+[[nodiscard]] bool can_dequantize(TensorType type);
+
+// Writes out.size() elements, whole blocks, from `blocks`, which holds exactly these. An error
+// where the type has no decoder.
 [[nodiscard]] Result<void> dequantize(TensorType type, std::span<const std::byte> blocks,
                                       std::span<float> out);
 
