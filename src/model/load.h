@@ -7,9 +7,9 @@
 
 namespace weft::model {
 
-// Reads architecture, hyper-parameters and tensors. Unknown architecture, RoPE scaling, a missing or
-// superfluous tensor, a shape that contradicts the header: an error that names it. The spec's views
-// point into `file`, which must outlive it.
+// Reads architecture, hyper-parameters and tensors. Unknown architecture, RoPE scaling, a missing
+// or superfluous tensor, a shape that contradicts the header: an error that names it. The spec's
+// views point into `file`, which must outlive it.
 [[nodiscard]] Result<ModelSpec> spec_from_gguf(const formats::GgufFile& file);
 
 }  // namespace weft::model

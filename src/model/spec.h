@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "formats/tensor_view.h"
@@ -47,6 +49,10 @@ struct Weight {
   uint32_t cols;
 };
 
+// What a weight is for, as far as its memory is concerned.
+enum class WeightRole : uint8_t { kTokenEmbedding, kAttention, kMlp, kNorm, kOutput };
+[[nodiscard]] std::string_view name(WeightRole role);  // "token embedding", ...
+
 struct LayerSpec {
   Attention attention;
   Mlp mlp;
@@ -64,7 +70,8 @@ struct LayerSpec {
 struct ModelSpec {
   std::string architecture;  // as the file names it, for people only
   std::string name;
-  uint32_t embd;  // width of the residual stream
+  std::string file_type;  // what the file says its quantisation is called; may be empty
+  uint32_t embd;          // width of the residual stream
   uint32_t vocab;
   uint32_t context;  // the context length the model was trained for
   NormKind norm;
@@ -75,10 +82,14 @@ struct ModelSpec {
   bool tied_output;
   std::vector<LayerSpec> layers;
 
+  // Every weight once, in the order in which a forward pass meets them; a tied head is no weight of
+  // its own.
+  void for_each_weight(const std::function<void(WeightRole, const Weight&)>& use) const;
+
   [[nodiscard]] uint64_t parameters() const;
-  // Bytes of weights, a tied head counted once.
   [[nodiscard]] uint64_t weight_bytes() const;
-  // The tensor type most weights have, as the field names files: "Q4_1", "F16", "Q4_K_M".
+  // As the field names files: "Q4_1", "F16", "Q4_K_M": what the file says, else the type that most
+  // weights have.
   [[nodiscard]] std::string quantization() const;
 };
 

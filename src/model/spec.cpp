@@ -1,0 +1,80 @@
+#include "model/spec.h"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+namespace weft::model {
+namespace {
+
+using Use = std::function<void(WeightRole, const Weight&)>;
+
+void use_optional(const Use& use, WeightRole role, const std::optional<Weight>& weight) {
+  if (weight) use(role, *weight);
+}
+
+void for_each_weight_of(const LayerSpec& layer, const Use& use) {
+  using enum WeightRole;
+  use(kNorm, layer.attn_norm);
+  for (const Weight* w : {&layer.attn_q, &layer.attn_k, &layer.attn_v}) use(kAttention, *w);
+  for (const auto* w : {&layer.attn_q_bias, &layer.attn_k_bias, &layer.attn_v_bias}) {
+    use_optional(use, kAttention, *w);
+  }
+  use(kAttention, layer.attn_output);
+  use_optional(use, kAttention, layer.attn_output_bias);
+  use(kNorm, layer.ffn_norm);
+  for (const Weight* w : {&layer.ffn_gate, &layer.ffn_up, &layer.ffn_down}) use(kMlp, *w);
+  for (const auto* w : {&layer.ffn_gate_bias, &layer.ffn_up_bias, &layer.ffn_down_bias}) {
+    use_optional(use, kMlp, *w);
+  }
+}
+
+}  // namespace
+
+std::string_view name(WeightRole role) {
+  switch (role) {
+    case WeightRole::kTokenEmbedding:
+      return "token embedding";
+    case WeightRole::kAttention:
+      return "attention";
+    case WeightRole::kMlp:
+      return "feed forward";
+    case WeightRole::kNorm:
+      return "norms";
+    case WeightRole::kOutput:
+      return "output head";
+  }
+  return "unknown";
+}
+
+void ModelSpec::for_each_weight(const Use& use) const {
+  use(WeightRole::kTokenEmbedding, token_embd);
+  for (const LayerSpec& layer : layers) for_each_weight_of(layer, use);
+  use(WeightRole::kNorm, output_norm);
+  if (!tied_output) use(WeightRole::kOutput, output);
+}
+
+uint64_t ModelSpec::parameters() const {
+  uint64_t sum = 0;
+  for_each_weight([&](WeightRole, const Weight& w) { sum += w.tensor.elements(); });
+  return sum;
+}
+
+uint64_t ModelSpec::weight_bytes() const {
+  uint64_t sum = 0;
+  for_each_weight([&](WeightRole, const Weight& w) { sum += w.tensor.data.size(); });
+  return sum;
+}
+
+std::string ModelSpec::quantization() const {
+  if (!file_type.empty()) return file_type;
+  std::map<formats::TensorType, uint64_t> elements;
+  for_each_weight(
+      [&](WeightRole, const Weight& w) { elements[w.tensor.type] += w.tensor.elements(); });
+  const auto most = std::ranges::max_element(elements, {}, [](const auto& e) { return e.second; });
+  std::string out(formats::info(most->first).name);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::toupper(c); });
+  return out;
+}
+
+}  // namespace weft::model
