@@ -1,6 +1,7 @@
 # weft_layer(NAME [DEPENDS targets...]): one layer of docs/layers.txt.
-# Every *.cpp of the folder and its subfolders but *_test.cpp and *_fuzz.cpp makes the static
-# library weft_NAME; every *_test.cpp makes the GoogleTest program NAME_test.
+# Every *.cpp of the folder and its subfolders but main.cpp, *_test.cpp and *_fuzz.cpp makes the
+# static library weft_NAME; all *_test.cpp together make the GoogleTest program NAME_test, and each
+# x_fuzz.cpp makes the libFuzzer program x_fuzz (see WEFT_FUZZ).
 # A subfolder with a CMakeLists.txt of its own is a layer of its own and is left out.
 function(weft_layer name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;TEST_DEPENDS")
@@ -12,7 +13,9 @@ function(weft_layer name)
   endforeach()
   set(tests ${all})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
-  list(FILTER all EXCLUDE REGEX "_(test|fuzz)\\.cpp$")
+  set(fuzzers ${all})
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cpp$")
+  list(FILTER all EXCLUDE REGEX "(_(test|fuzz)|/main)\\.cpp$")
 
   if(all)
     add_library(weft_${name} STATIC ${all})
@@ -28,5 +31,15 @@ function(weft_layer name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE weft_${name} ${arg_TEST_DEPENDS} GTest::gmock GTest::gtest_main)
     target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR})
+  endif()
+
+  if(WEFT_FUZZ)
+    foreach(source ${fuzzers})
+      get_filename_component(target ${source} NAME_WE)
+      add_executable(${target} ${source})
+      target_link_libraries(${target} PRIVATE weft_${name})
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer,address,undefined)
+      add_dependencies(fuzzers ${target})
+    endforeach()
   endif()
 endfunction()

@@ -33,15 +33,16 @@ def host():
 
 def fetch():
     """Asks no network when all crates are in cargo's own cache."""
-    command = ["cargo", "fetch", "--locked", "--target", host(), "--manifest-path", str(MANIFEST)]
+    manifest = ["--manifest-path", str(MANIFEST)]
+    command = ["cargo", "fetch", "--locked", "--target", host(), *manifest]
     offline = subprocess.run([*command, "--offline"], check=False, capture_output=True)
     if offline.returncode == 0:
         return
     say("downloading the Rust crates")
     if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
         raise SetupError(
-            "The Rust crates could not be downloaded, with cargo's reason above: put that right (is "
-            "the network there?) and run this again."
+            "The Rust crates could not be downloaded, with cargo's reason above: put that right "
+            "(is the network there?) and run this again."
         )
 
 

@@ -46,7 +46,7 @@ def pinned():
 def places(name, version):
     """member of the wheel → its place in the cache"""
     folder = cache_folder()
-    return {member: folder / place.format(version=version) for member, place in FILES[name].items()}
+    return {m: folder / place.format(version=version) for m, place in FILES[name].items()}
 
 
 def system_has_dawn():
@@ -61,7 +61,8 @@ def system_has_dawn():
 def pip():
     for python in (sys.executable, "/usr/bin/python3"):
         command = [python, "-m", "pip"]
-        if subprocess.run([*command, "--version"], check=False, capture_output=True).returncode == 0:
+        asked = subprocess.run([*command, "--version"], check=False, capture_output=True)
+        if asked.returncode == 0:
             return command
     raise SetupError(
         "Python's pip is missing: install it (on Debian: apt-get install python3-pip) and run this "
@@ -75,8 +76,8 @@ def download(name, version, folder):
                f"{name}=={version}"]
     if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
         raise SetupError(
-            f"{name} {version} could not be downloaded, with pip's reason above: put that right (is "
-            "the network there?) and run this again."
+            f"{name} {version} could not be downloaded, with pip's reason above: put that right "
+            "(is the network there?) and run this again."
         )
     (wheel,) = pathlib.Path(folder).glob("*.whl")
     return wheel
@@ -87,8 +88,8 @@ def check_sum(wheel, expected):
         actual = hashlib.file_digest(file, "sha256").hexdigest()
     if actual != expected:
         raise SetupError(
-            f"'{wheel.name}' has SHA-256 {actual}, and '{LIST}' says {expected}: it is not the file "
-            "that Weft was tested with and is not used; ask your package mirror why it differs."
+            f"'{wheel.name}' has SHA-256 {actual}, and '{LIST}' says {expected}: it is not the "
+            "file that Weft was tested with and is not used; ask your package mirror why."
         )
 
 

@@ -1,0 +1,20 @@
+# shellcheck shell=sh
+# Read by ./weft and ./check, which set `root`: what the build may keep outside the checkout.
+
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/weft"
+
+# A second clone compiles the same text under another path: ccache then takes it from the first.
+export CCACHE_DIR="${CCACHE_DIR:-$cache/ccache}"
+export CCACHE_BASEDIR="$root"
+export CCACHE_NOHASHDIR=1
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/cargo}"
+export PYTHONDONTWRITEBYTECODE=1
+
+# rustup's cargo is there even where no login shell has put it on the path.
+if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
+  PATH="$PATH:$HOME/.cargo/bin"
+fi
+if ! command -v python3 >/dev/null; then
+  echo "Python 3.11 or newer is missing: install it (on Debian: apt-get install python3)." >&2
+  exit 1
+fi
