@@ -1,0 +1,114 @@
+#include "backend/gpu/step_data.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "base/check.h"
+#include "base/checked.h"
+
+namespace weft::backend {
+namespace {
+
+static_assert(kBlockTokens == kernels::kBlockTokens);
+
+template <class T>
+void append(std::vector<uint32_t>& words, const T& item) {
+  static_assert(sizeof(T) % sizeof(uint32_t) == 0);
+  const auto part = std::bit_cast<std::array<uint32_t, sizeof(T) / sizeof(uint32_t)>>(item);
+  words.insert(words.end(), part.begin(), part.end());
+}
+
+}  // namespace
+
+Result<StepData::Region> StepData::Region::create(gpu::Device& device, size_t words,
+                                                  std::string_view label) {
+  Region region;
+  WEFT_ASSIGN(gpu::Buffer buffer, device.create_buffer(words * sizeof(uint32_t), label));
+  region.buffer_ = std::make_unique<gpu::Buffer>(std::move(buffer));
+  return region;
+}
+
+void StepData::Region::write(gpu::Device& device, std::span<const uint32_t> words) {
+  if (std::ranges::equal(words, held_)) return;
+  CHECK(words.size_bytes() <= buffer_->size_bytes());
+  device.write(*buffer_, 0, std::as_bytes(words));
+  held_.assign(words.begin(), words.end());
+}
+
+Result<StepData> StepData::create(gpu::Device& device, const Options& options) {
+  constexpr size_t kRowWords = sizeof(kernels::Row) / sizeof(uint32_t);
+  constexpr size_t kTileWords = sizeof(kernels::Tile) / sizeof(uint32_t);
+  StepData data;
+  data.max_blocks_ = ceil_div(options.max_context, kBlockTokens);
+  // A sequence may leave its last tile part empty.
+  const size_t tiles = ceil_div(options.max_rows, kernels::kTileRows) + options.max_sequences;
+  WEFT_ASSIGN(data.rows_, Region::create(device, options.max_rows * kRowWords, "step rows"));
+  WEFT_ASSIGN(data.table_, Region::create(device, size_t{options.max_sequences} * data.max_blocks_,
+                                          "block table"));
+  WEFT_ASSIGN(data.written_outputs_, Region::create(device, kMaxOutputs, "step outputs"));
+  WEFT_ASSIGN(data.tiles_, Region::create(device, tiles * kTileWords, "step tiles"));
+  return data;
+}
+
+void StepData::build(std::span<const SequenceStep> step) {
+  counts_ = {};
+  row_words_.clear();
+  outputs_.clear();
+  tile_words_.clear();
+  table_words_.assign(step.size() * max_blocks_, 0);
+  uint32_t seq = 0;
+  for (const SequenceStep& sequence : step) {
+    const uint32_t first_row = counts_.rows;
+    add_outputs(sequence, first_row);
+    add_tiles(first_row, sequence.rows(), seq);
+    add_rows(sequence, seq);
+    CHECK(sequence.blocks.size() <= max_blocks_ &&
+          size_t{sequence.pos} + sequence.rows() <= sequence.blocks.size() * kBlockTokens);
+    std::ranges::copy(sequence.blocks, table_words_.begin() + ptrdiff_t{seq} * max_blocks_);
+    ++seq;
+  }
+}
+
+void StepData::add_rows(const SequenceStep& sequence, uint32_t seq) {
+  for (uint32_t i = 0; i < sequence.rows(); ++i) {
+    append(row_words_, kernels::Row{.token = sequence.tokens.empty() ? kernels::kTokenOfSlot
+                                                                     : sequence.tokens[i],
+                                    .pos = sequence.pos + i,
+                                    .seq = seq,
+                                    .slot = sequence.slot});
+  }
+  counts_.rows += sequence.rows();
+  counts_.length = std::max(counts_.length, sequence.pos + sequence.rows());
+}
+
+void StepData::add_tiles(uint32_t first_row, uint32_t n_rows, uint32_t seq) {
+  for (uint32_t done = 0; done < n_rows; done += kernels::kTileRows) {
+    append(tile_words_, kernels::Tile{.first_row = first_row + done,
+                                      .n_rows = std::min(kernels::kTileRows, n_rows - done),
+                                      .seq = seq});
+    ++counts_.tiles;
+  }
+}
+
+void StepData::add_outputs(const SequenceStep& sequence, uint32_t first_row) {
+  if (sequence.output == Output::kNone) return;
+  const uint32_t first = sequence.output == Output::kAllLogits ? 0 : sequence.rows() - 1;
+  for (uint32_t i = first; i < sequence.rows(); ++i) outputs_.push_back(first_row + i);
+}
+
+void StepData::write(gpu::Device& device, uint32_t first_output) {
+  const std::span part = std::span(outputs_).subspan(first_output);
+  counts_.outputs = std::min(kMaxOutputs, narrow<uint32_t>(part.size()));
+  rows_.write(device, row_words_);
+  table_.write(device, table_words_);
+  written_outputs_.write(device, part.first(counts_.outputs));
+  tiles_.write(device, tile_words_);
+}
+
+uint64_t StepData::size_bytes() const {
+  return rows_.size_bytes() + table_.size_bytes() + written_outputs_.size_bytes() +
+         tiles_.size_bytes();
+}
+
+}  // namespace weft::backend
