@@ -1,0 +1,12 @@
+#include "cli/commands.h"
+
+namespace weft::cli {
+
+std::span<const Command* const> commands() {
+  static constexpr const Command* kAll[] = {
+      &kCompletion,
+  };
+  return kAll;
+}
+
+}  // namespace weft::cli

@@ -1,0 +1,14 @@
+// The commands of the program, in the order of `weft --help`.
+#pragma once
+
+#include <span>
+
+#include "cli/command.h"
+
+namespace weft::cli {
+
+extern const Command kCompletion;
+
+[[nodiscard]] std::span<const Command* const> commands();
+
+}  // namespace weft::cli

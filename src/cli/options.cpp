@@ -1,0 +1,91 @@
+#include "cli/options.h"
+
+#include <charconv>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+
+namespace weft::cli {
+namespace {
+
+constexpr const char* kDefaultModel = "SmolLM2-135M-Instruct.Q4_1.gguf";
+
+// "TOKEN(+|-)BIAS", as llama.cpp writes it: 15043+1.5; "-inf" forbids the token.
+sample::LogitBias parse_logit_bias(const std::string& text) {
+  sample::LogitBias out{};
+  const char* end = text.data() + text.size();
+  const auto token = std::from_chars(text.data(), end, out.token);
+  if (token.ec == std::errc() && token.ptr != end && (*token.ptr == '+' || *token.ptr == '-')) {
+    const char* number = *token.ptr == '+' ? token.ptr + 1 : token.ptr;
+    const auto bias = std::from_chars(number, end, out.bias);
+    if (bias.ec == std::errc() && bias.ptr == end) return out;
+  }
+  throw CLI::ValidationError("--logit-bias", fmt::format("'{}' is not like 15043+1.5", text));
+}
+
+}  // namespace
+
+void add_model_options(CLI::App& app, engine::ModelOptions& options) {
+  app.add_option("-m,--model", options.path, "Model file (GGUF); without it, the default model");
+  app.add_option("--device", options.device,
+                 "auto, cpu, gpu, gpu:N, or a part of an adapter's name (see 'weft devices')")
+      ->capture_default_str();
+  app.add_option("-c,--ctx-size", options.context,
+                 fmt::format("Context in tokens; 0: as the model was trained "
+                             "(default: that, at most {})",
+                             engine::kDefaultContext));
+  app.add_option("-b,--batch-size", options.batch, "Most tokens of one step")
+      ->check(CLI::Range(1U, 1U << 16U))
+      ->capture_default_str();
+  app.add_option("-t,--threads", options.threads,
+                 "CPU threads; 0: one for each physical core that may be used")
+      ->check(CLI::Range(0U, 1024U))
+      ->capture_default_str();
+}
+
+void add_sampling_options(CLI::App& app, sample::Params& params) {
+  const auto add = [&app](const char* name, auto& value, const char* description) {
+    app.add_option(name, value, description)->capture_default_str();
+  };
+  add("--temp", params.temperature, "Temperature; 0: always the most likely token");
+  add("--top-k", params.top_k, "Keep the K most likely tokens; 0: all");
+  add("--top-p", params.top_p, "Keep the most likely tokens that have this share; 1: all");
+  add("--min-p", params.min_p, "Keep tokens with this share of the most likely one's; 0: all");
+  add("--typical", params.typical_p, "Keep the most typical tokens that have this share; 1: all");
+  add("--repeat-last-n", params.repeat_last_n, "Tokens that penalties look back on; -1: all");
+  add("--repeat-penalty", params.repeat_penalty, "Penalty on tokens seen before; 1: none");
+  add("--presence-penalty", params.presence_penalty, "Subtracted from logits of tokens seen");
+  add("--frequency-penalty", params.frequency_penalty, "The same, once for each time seen");
+  app.add_option_function<std::vector<std::string>>(
+         "--logit-bias",
+         [&params](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) {
+             params.logit_bias.push_back(parse_logit_bias(text));
+           }
+         },
+         "TOKEN+BIAS or TOKEN-BIAS, such as 15043+1.5; -inf forbids a token; may be repeated")
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_option_function<int64_t>(
+      "-s,--seed",
+      [&params](int64_t seed) {
+        params.seed.reset();
+        if (seed != -1) params.seed = static_cast<uint64_t>(seed);
+      },
+      "Seed: the same one gives the same text; -1: a random one (default)");
+}
+
+Result<std::filesystem::path> model_path(const engine::ModelOptions& options) {
+  if (!options.path.empty()) return options.path;
+  WEFT_ASSIGN(const std::filesystem::path cache, cache_dir());
+  std::filesystem::path path = cache / "models" / kDefaultModel;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    return fail("The default model is not in '{}': run ./setup/install, or name a model with -m.",
+                path.string());
+  }
+  return path;
+}
+
+}  // namespace weft::cli
