@@ -81,7 +81,7 @@ def include_breaches(path, text, layer, layers):
             if layer.folder != "gpu":
                 yield f"src/{path}: includes '{name}', which only src/gpu may."
         elif name.startswith("testing/"):
-            if not is_test(path):
+            if not is_test(path) and layer.folder != "testing":
                 yield f"src/{path}: includes '{name}', which only tests may."
         elif quote == '"' and other is None:
             yield f"src/{path}: includes '{name}', which does not start at a layer's folder."
