@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/token.h"
 #include "model/spec.h"
+#include "sample/candidate.h"
 
 namespace weft::backend {
 
@@ -46,15 +47,10 @@ struct SequenceStep {
   }
 };
 
-struct Candidate {
-  Token token;
-  float logit;
-};
-
 struct SequenceOutput {
-  Token token = 0;                   // kGreedy
-  std::vector<Candidate> candidates;  // kCandidates: by logit, descending; equal logits by token
-  std::vector<float> logits;          // kLogits: [vocab]; kAllLogits: [rows, vocab]
+  Token token = 0;                            // kGreedy
+  std::vector<sample::Candidate> candidates;  // kCandidates: in the order of sample::better()
+  std::vector<float> logits;                  // kLogits: [vocab]; kAllLogits: [rows, vocab]
 };
 
 // Bytes really allocated for this model.
