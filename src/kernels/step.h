@@ -6,7 +6,7 @@
 namespace weft::kernels {
 
 inline constexpr uint32_t kBlockTokens = 32;  // tokens of one KV block
-inline constexpr uint32_t kTileRows = 16;     // most rows of a Tile
+inline constexpr uint32_t kTileRows = 64;     // most rows of a Tile
 inline constexpr uint32_t kTokenOfSlot = 0xffffffffU;
 
 // One token that runs through the model.

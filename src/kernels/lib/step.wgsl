@@ -1,7 +1,7 @@
 //! What changes from step to step. kernels/step.h has the same for the host.
 
 const kBlockTokens = 32u;            // tokens of one KV block
-const kTileRows = 16u;               // most rows of a Tile
+const kTileRows = 64u;               // most rows of a Tile
 const kTokenOfSlot = 0xffffffffu;
 
 // One token that runs through the model.
