@@ -37,10 +37,13 @@ Bytes scalar(T value) {
 
 }  // namespace
 
+void put_bytes(Bytes& to, std::span<const std::byte> bytes) {
+  to.insert(to.end(), bytes.begin(), bytes.end());
+}
+
 void put_string(Bytes& to, std::string_view text) {
   put<uint64_t>(to, text.size());
-  const auto bytes = std::as_bytes(std::span(text));
-  to.insert(to.end(), bytes.begin(), bytes.end());
+  put_bytes(to, std::as_bytes(std::span(text)));
 }
 
 void GgufWriter::set_raw(std::string key, uint32_t type, Bytes value) {
@@ -55,7 +58,7 @@ void GgufWriter::set(std::string key, float value) {
   set_raw(std::move(key), number(GgufType::kF32), scalar(value));
 }
 
-void GgufWriter::set(std::string key, bool value) {
+void GgufWriter::set_flag(std::string key, bool value) {
   set_raw(std::move(key), number(GgufType::kBool), scalar<uint8_t>(value ? 1 : 0));
 }
 
@@ -96,7 +99,7 @@ Bytes GgufWriter::finish(uint32_t version) const {
   for (const auto& [key, value] : values_) {
     put_string(out, key);
     put(out, value.type);
-    out.insert(out.end(), value.bytes.begin(), value.bytes.end());
+    put_bytes(out, value.bytes);
   }
   uint64_t offset = 0;
   for (const Tensor& tensor : tensors_) {
@@ -109,7 +112,7 @@ Bytes GgufWriter::finish(uint32_t version) const {
   }
   for (const Tensor& tensor : tensors_) {
     out.resize(round_up(out.size(), kAlignment));
-    out.insert(out.end(), tensor.data.begin(), tensor.data.end());
+    put_bytes(out, tensor.data);
   }
   return out;
 }

@@ -4,11 +4,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "formats/gguf.h"
@@ -18,11 +18,11 @@ namespace weft::testing {
 using Bytes = std::vector<std::byte>;
 
 // Little-endian numbers and GGUF's strings, one behind the other.
+void put_bytes(Bytes& to, std::span<const std::byte> bytes);
 template <class T>
   requires std::integral<T> || std::floating_point<T>
 void put(Bytes& to, T number) {
-  const auto* bytes = reinterpret_cast<const std::byte*>(&number);
-  to.insert(to.end(), bytes, bytes + sizeof(T));
+  put_bytes(to, std::as_bytes(std::span(&number, 1)));
 }
 void put_string(Bytes& to, std::string_view text);
 
@@ -31,7 +31,7 @@ class GgufWriter {
  public:
   void set(std::string key, uint32_t value);
   void set(std::string key, float value);
-  void set(std::string key, bool value);
+  void set(std::string key, std::same_as<bool> auto value) { set_flag(std::move(key), value); }
   void set(std::string key, std::string_view value);
   void set(std::string key, const char* value) { set(std::move(key), std::string_view(value)); }
   void set(std::string key, std::span<const std::string> values);
@@ -49,6 +49,8 @@ class GgufWriter {
   [[nodiscard]] Bytes finish(uint32_t version = 3) const;
 
  private:
+  void set_flag(std::string key, bool value);
+
   struct Value {
     uint32_t type;
     Bytes bytes;

@@ -138,8 +138,7 @@ Bytes encode_all(std::span<const float> values, size_t block_elements) {
   for (size_t first = 0; first < values.size(); first += block_elements) {
     Block block{};
     encode(values.subspan(first, block_elements), block);
-    const auto bytes = std::as_bytes(std::span(&block, 1));
-    out.insert(out.end(), bytes.begin(), bytes.end());
+    put_bytes(out, std::as_bytes(std::span(&block, 1)));
   }
   return out;
 }
