@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,8 @@
 #include "base/error.h"
 
 namespace weft::gpu {
+
+struct AdapterState;  // webgpu.h's side of an adapter, in internal.h
 
 enum class AdapterKind : uint8_t {
   kDiscrete,
@@ -52,7 +55,8 @@ struct AdapterInfo {
   uint32_t subgroup_min = 0;  // 0 where there are no subgroups
   uint32_t subgroup_max = 0;
   std::vector<MatrixConfig> matrix_configs;
-  std::optional<uint64_t> memory_bytes;  // of the GPU's own, where the driver says
+  std::optional<uint64_t> memory_bytes;       // of the GPU's own, where the driver says
+  std::shared_ptr<const AdapterState> state;  // what Device::create() opens
 };
 
 [[nodiscard]] std::string_view name_of(AdapterKind kind);  // "discrete GPU", "software", ...

@@ -23,8 +23,8 @@ namespace weft::gpu {
 class Readback;
 class Recorder;
 class Timer;
-struct DeviceState;    // device_state.h
-struct PipelineState;  // device_state.h
+struct DeviceState;    // internal.h
+struct PipelineState;  // internal.h
 
 // Validation of every call and bounds checks in shaders: on in tests, off in release runs.
 enum class Checks : uint8_t { kOff, kOn };
@@ -120,7 +120,8 @@ class Device {
   // `size_bytes` is a multiple of 4.
   [[nodiscard]] Result<Buffer> create_buffer(uint64_t size_bytes, std::string_view label);
 
-  // Comes before all that is submitted later. Offset and size are multiples of 4.
+  // Comes before all that is submitted later. Offset and size are multiples of 4. Copies the bytes;
+  // waits for the device when too many of them are on their way (while a model is loaded).
   void write(const Buffer& buffer, uint64_t offset, std::span<const std::byte> bytes);
 
   // Returns at once and compiles in the background; wait_for_pipelines() comes before the first
@@ -147,6 +148,9 @@ class Device {
 
   // The device is gone (driver reset, unplugged): every wait fails, and only a new device helps.
   [[nodiscard]] bool is_lost() const;
+
+  // As if the driver had reset, for tests of what happens then.
+  void simulate_loss();
 
  private:
   explicit Device(std::unique_ptr<DeviceState> state);

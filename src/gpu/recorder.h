@@ -14,8 +14,8 @@
 
 namespace weft::gpu {
 
-struct ReadbackState;  // device_state.h
-struct TimerState;     // device_state.h
+struct ReadbackState;  // internal.h
+struct TimerState;     // internal.h
 
 // A place that the host can read. Several may be in flight; each is waited for on its own.
 class Readback {

@@ -1,0 +1,141 @@
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "gpu/device.h"
+#include "gpu/internal.h"
+
+namespace weft::gpu {
+namespace {
+
+// Equal for descriptors that make the same pipeline.
+std::string pipeline_key(const PipelineDesc& desc) {
+  std::string key = fmt::format("{};", desc.immediate_bytes);
+  for (const Access access : desc.bindings) key.push_back(access == Access::kRead ? 'r' : 'w');
+  for (const Override& entry : desc.overrides) {
+    key += fmt::format(";{}={}", entry.name, entry.value);
+  }
+  return key.append("\n").append(desc.wgsl);
+}
+
+Handle<WGPUBindGroupLayoutImpl> make_group_layout(WGPUDevice device, const PipelineDesc& desc) {
+  std::vector<WGPUBindGroupLayoutEntry> entries;
+  for (const Access access : desc.bindings) {
+    entries.push_back(
+        {.binding = static_cast<uint32_t>(entries.size()),
+         .visibility = WGPUShaderStage_Compute,
+         .buffer = {.type = access == Access::kRead ? WGPUBufferBindingType_ReadOnlyStorage
+                                                    : WGPUBufferBindingType_Storage}});
+  }
+  const WGPUBindGroupLayoutDescriptor descriptor{
+      .label = view(desc.label), .entryCount = entries.size(), .entries = entries.data()};
+  return Handle(wgpuDeviceCreateBindGroupLayout(device, &descriptor));
+}
+
+Handle<WGPUPipelineLayoutImpl> make_layout(WGPUDevice device, const PipelineDesc& desc,
+                                           WGPUBindGroupLayout group) {
+  const WGPUPipelineLayoutDescriptor descriptor{.label = view(desc.label),
+                                                .bindGroupLayoutCount = 1,
+                                                .bindGroupLayouts = &group,
+                                                .immediateSize = desc.immediate_bytes};
+  return Handle(wgpuDeviceCreatePipelineLayout(device, &descriptor));
+}
+
+// A shader that does not parse gives an invalid module; what is wrong is said by shader_error().
+Handle<WGPUShaderModuleImpl> make_module(WGPUDevice device, const PipelineDesc& desc) {
+  const WGPUShaderSourceWGSL source{.chain = {.sType = WGPUSType_ShaderSourceWGSL},
+                                    .code = view(desc.wgsl)};
+  WGPUShaderModuleDescriptor descriptor{.label = view(desc.label)};
+  descriptor.nextInChain = const_cast<WGPUChainedStruct*>(&source.chain);
+  const WGPUPopErrorScopeCallbackInfo ignore{
+      .mode = WGPUCallbackMode_AllowSpontaneous,
+      .callback = [](WGPUPopErrorScopeStatus, WGPUErrorType, WGPUStringView, void*, void*) {}};
+  wgpuDevicePushErrorScope(device, WGPUErrorFilter_Validation);
+  Handle<WGPUShaderModuleImpl> module(wgpuDeviceCreateShaderModule(device, &descriptor));
+  wgpuDevicePopErrorScope(device, ignore);
+  return module;
+}
+
+// "line 3, column 7: ...", or nothing where the shader itself is right.
+std::string shader_error(WGPUInstance instance, WGPUShaderModule module) {
+  std::string error;
+  const WGPUCompilationInfoCallbackInfo on_done{
+      .mode = WGPUCallbackMode_WaitAnyOnly,
+      .callback =
+          [](WGPUCompilationInfoRequestStatus, WGPUCompilationInfo const* info, void* result,
+             void*) {
+            auto& first = *static_cast<std::string*>(result);
+            for (size_t i = 0; info != nullptr && i < info->messageCount && first.empty(); ++i) {
+              const WGPUCompilationMessage& message = info->messages[i];
+              if (message.type != WGPUCompilationMessageType_Error) continue;
+              first = fmt::format("line {}, column {}: {}", message.lineNum, message.linePos,
+                                  one_line(text(message.message)));
+            }
+          },
+      .userdata1 = &error};
+  wait(instance, wgpuShaderModuleGetCompilationInfo(module, on_done));
+  return error;
+}
+
+WGPUFuture compile(WGPUDevice device, const PipelineDesc& desc, WGPUPipelineLayout layout,
+                   PipelineState& state) {
+  std::vector<WGPUConstantEntry> constants;
+  for (const Override& entry : desc.overrides) {
+    constants.push_back({.key = view(entry.name), .value = entry.value});
+  }
+  const WGPUComputePipelineDescriptor descriptor{.label = view(desc.label),
+                                                 .layout = layout,
+                                                 .compute = {.module = state.module.get(),
+                                                             .entryPoint = view("main"),
+                                                             .constantCount = constants.size(),
+                                                             .constants = constants.data()}};
+  const WGPUCreateComputePipelineAsyncCallbackInfo on_done{
+      .mode = WGPUCallbackMode_WaitAnyOnly,
+      .callback =
+          [](WGPUCreatePipelineAsyncStatus, WGPUComputePipeline pipeline, WGPUStringView message,
+             void* self, void*) {
+            auto& result = *static_cast<PipelineState*>(self);
+            result.pipeline = Handle(pipeline);
+            if (pipeline == nullptr) result.error = one_line(text(message));
+          },
+      .userdata1 = &state};
+  return wgpuDeviceCreateComputePipelineAsync(device, &descriptor, on_done);
+}
+
+}  // namespace
+
+const std::string& Pipeline::label() const { return state_->label; }
+
+Pipeline Device::pipeline(const PipelineDesc& desc) {
+  const auto [place, is_new] = state_->pipelines.try_emplace(pipeline_key(desc));
+  if (!is_new) return Pipeline(place->second.get());
+  const WGPUDevice device = state_->device.get();
+  place->second = std::make_unique<PipelineState>();
+  PipelineState& state = *place->second;
+  state.label = desc.label;
+  state.n_bindings = desc.bindings.size();
+  state.immediate_bytes = desc.immediate_bytes;
+  state.group_layout = make_group_layout(device, desc);
+  state.module = make_module(device, desc);
+  const Handle<WGPUPipelineLayoutImpl> layout = make_layout(device, desc, state.group_layout.get());
+  state.compiled = compile(device, desc, layout.get(), state);
+  state_->compiling.push_back(&state);
+  return Pipeline(&state);
+}
+
+Result<void> Device::wait_for_pipelines() {
+  std::string first_error;
+  for (PipelineState* pipeline : state_->compiling) {
+    wait(state_->instance(), pipeline->compiled);
+    if (!pipeline->pipeline && first_error.empty()) {
+      const std::string in_shader = shader_error(state_->instance(), pipeline->module.get());
+      first_error = fmt::format("Shader '{}' does not compile: {}", pipeline->label,
+                                in_shader.empty() ? pipeline->error : in_shader);
+    }
+    pipeline->module = {};
+  }
+  state_->compiling.clear();
+  if (is_lost() || first_error.empty()) return state_->errors.take();
+  return std::unexpected(Error(std::move(first_error)));
+}
+
+}  // namespace weft::gpu
