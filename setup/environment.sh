@@ -1,13 +1,14 @@
 # shellcheck shell=sh
 # Read by ./weft and ./check, which set `root`: what the build may keep outside the checkout.
 
-cache="${XDG_CACHE_HOME:-$HOME/.cache}/weft"
+export XDG_CACHE_HOME="${XDG_CACHE_HOME:-$HOME/.cache}"
+cache="$XDG_CACHE_HOME/weft"
 
 # A second clone compiles the same text under another path: ccache then takes it from the first.
 export CCACHE_DIR="${CCACHE_DIR:-$cache/ccache}"
 export CCACHE_BASEDIR="$root"
 export CCACHE_NOHASHDIR=1
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/cargo}"
+export CARGO_TARGET_DIR="$cache/cargo"
 export PYTHONDONTWRITEBYTECODE=1
 
 # rustup's cargo is there even where no login shell has put it on the path.

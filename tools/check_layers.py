@@ -4,7 +4,7 @@
 Reads ROOT/docs/layers.txt and every file under ROOT/src, prints a line for each breach, and exits
 with 1 when there is one. The rules:
 - A file includes its own layer and the layers its row names. A test may include any lower layer,
-  and `testing/`, which nothing else may.
+  and src/testing, which nothing else may.
 - Only src/gpu sees the headers of WebGPU.
 - Only src/cli writes to the terminal or ends the program (and base/check.cpp, which does both when
   a promise of ours is broken).

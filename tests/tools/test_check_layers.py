@@ -81,6 +81,10 @@ class CheckLayers(unittest.TestCase):
         self.assert_clean("src/gpu/a_test.cpp", '#include "testing/parity.h"\n')
         self.assert_breach("src/gpu/a.cpp", '#include "testing/parity.h"\n', "only tests")
 
+    def test_testing_folder_itself(self):
+        self.write("docs/layers.txt", TABLE + "3 testing: base\n")
+        self.assert_clean("src/testing/a.cpp", '#include "testing/parity.h"\n')
+
     def test_webgpu_header(self):
         self.assert_clean("src/gpu/a.h", "#include <webgpu/webgpu.h>\n")
         self.assert_breach("src/kernels/a.h", "#include <webgpu/webgpu.h>\n", "only src/gpu")
