@@ -15,12 +15,18 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/token.h"
 
 struct weft_tokenizer;
 
 namespace weft::text {
 
-using TokenId = uint32_t;
+// Tokens with a meaning, by GGUF's `tokenizer.ggml.*_token_id`.
+struct SpecialIds {
+  std::optional<Token> bos, eos, eot, eom, unknown;
+  bool add_bos = false;  // texts begin with bos
+  bool add_eos = false;  // texts end with eos
+};
 
 // What a tokenizer is built from, in the terms of GGUF's `tokenizer.ggml.*` keys. The views point
 // into the model file (or wherever the caller has them) and are read only while building.
@@ -38,9 +44,7 @@ struct Vocabulary {
   std::vector<float> scores;             // by id; only sentencepiece_bpe reads it
   std::vector<int32_t> types;            // by id, or empty: all normal
   std::vector<std::string_view> merges;  // "left right", best first; only byte_level_bpe reads it
-  std::optional<TokenId> bos, eos, eot, eom, unknown;
-  bool add_bos = false;           // texts begin with bos
-  bool add_eos = false;           // texts end with eos
+  SpecialIds special;
   bool add_space_prefix = false;  // a text and what follows a special token begin with a space
 };
 
@@ -58,54 +62,54 @@ class Tokenizer {
   // tokens that are not there, an id out of range.
   [[nodiscard]] static Result<Tokenizer> from_vocabulary(const Vocabulary& vocabulary);
 
-  // From the bytes of a Hugging Face tokenizer.json, for the settings that file does not hold.
-  struct JsonSettings {
-    std::optional<TokenId> bos, eos;
-    bool add_bos = false;
-    bool add_eos = false;
-  };
+  // From the bytes of a Hugging Face tokenizer.json. That file does not say which of its tokens are
+  // `special`; the tokenizer_config.json beside it does.
   [[nodiscard]] static Result<Tokenizer> from_json(std::string_view json,
-                                                   const JsonSettings& settings);
+                                                   const SpecialIds& special);
 
   // Bytes that are not UTF-8 become byte tokens where the vocabulary has them, else U+FFFD.
-  [[nodiscard]] Result<std::vector<TokenId>> encode(std::string_view text, Special special,
-                                                    Bounds bounds) const;
+  [[nodiscard]] Result<std::vector<Token>> encode(std::string_view text, Special special,
+                                                  Bounds bounds) const;
 
   // The whole text of `ids`, special tokens as their text, bytes that are not UTF-8 as U+FFFD.
   // For text that arrives token by token there is StreamDecoder.
-  [[nodiscard]] Result<std::string> decode(std::span<const TokenId> ids) const;
+  [[nodiscard]] Result<std::string> decode(std::span<const Token> ids) const;
 
   [[nodiscard]] size_t size() const { return size_; }
   // The bytes that a token stands for, which need not be whole characters; for a control token
   // its name. `id` is below size().
-  [[nodiscard]] std::string_view token_bytes(TokenId id) const;
+  [[nodiscard]] std::string_view token_bytes(Token id) const;
   // Control and unknown tokens: never part of what the user reads.
-  [[nodiscard]] bool is_control(TokenId id) const;
-  // eos, eot, eom, and control tokens by whose names models are known to end a turn.
-  [[nodiscard]] bool is_end_of_generation(TokenId id) const;
+  [[nodiscard]] bool is_control(Token id) const;
+  // eos, eot, eom, and special tokens by whose names models are known to end a turn.
+  [[nodiscard]] bool is_end_of_generation(Token id) const;
   // The token with exactly this text, as the vocabulary writes it.
-  [[nodiscard]] std::optional<TokenId> find(std::string_view token_text) const;
+  [[nodiscard]] std::optional<Token> find(std::string_view token_text) const;
 
-  [[nodiscard]] std::optional<TokenId> bos() const { return bos_; }
-  [[nodiscard]] std::optional<TokenId> eos() const { return eos_; }
-  [[nodiscard]] bool adds_bos() const { return add_bos_; }
-  // Texts of this vocabulary begin with a space that was not in the original (SentencePiece).
-  [[nodiscard]] bool adds_space_prefix() const { return add_space_prefix_; }
+  [[nodiscard]] const SpecialIds& special() const { return special_; }
+  [[nodiscard]] std::span<const Token> ends_of_generation() const { return ends_of_generation_; }
+  // Where encoding puts a space that was not in the text (SentencePiece), and decoding takes it
+  // off.
+  enum class SpacePrefix { never, at_start, after_special_too };
+  [[nodiscard]] SpacePrefix space_prefix() const { return space_prefix_; }
+
+  // For src/text.
+  [[nodiscard]] const weft_tokenizer* handle() const { return handle_.get(); }
 
  private:
   struct Free {
     void operator()(weft_tokenizer* handle) const;
   };
 
-  Tokenizer() = default;
+  explicit Tokenizer(weft_tokenizer* handle);
+  [[nodiscard]] Result<void> set_special(const SpecialIds& special);
+  [[nodiscard]] bool is_special(Token id) const;
 
   std::unique_ptr<weft_tokenizer, Free> handle_;
   size_t size_ = 0;
-  std::optional<TokenId> bos_, eos_;
-  bool add_bos_ = false;
-  bool add_eos_ = false;
-  bool add_space_prefix_ = false;
-  std::vector<TokenId> ends_of_generation_;  // sorted
+  SpecialIds special_;
+  SpacePrefix space_prefix_ = SpacePrefix::never;
+  std::vector<Token> ends_of_generation_;  // sorted
 };
 
 }  // namespace weft::text

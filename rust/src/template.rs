@@ -1,0 +1,234 @@
+//! Chat templates: Jinja as Transformers sets it up, for templates that nobody has vouched for.
+//!
+//! A template sees only the variables it is given. Bounded are its length, the instructions it
+//! runs, how deep it recurses and all that it writes. It runs on a thread with a stack that the
+//! deepest value it can build within those bounds fits on.
+
+use std::cell::Cell;
+use std::error::Error as _;
+use std::fmt::Write;
+use std::io;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
+
+use crate::python_json;
+
+const MAX_SOURCE_BYTES: usize = 1 << 20;
+const MAX_OUTPUT_BYTES: usize = 64 << 20;
+const FUEL: u64 = 5_000_000;
+const STACK_BYTES: usize = 1 << 30;
+const NAME: &str = "chat template";
+
+pub struct Template {
+    environment: Environment<'static>,
+}
+
+impl Template {
+    pub fn compile(source: &[u8]) -> Result<Self, String> {
+        if source.len() > MAX_SOURCE_BYTES {
+            return Err(format!(
+                "The chat template has {} bytes, and {MAX_SOURCE_BYTES} are allowed.",
+                source.len()
+            ));
+        }
+        let source = std::str::from_utf8(source)
+            .map_err(|error| format!("The chat template is not UTF-8: {error}."))?;
+        let mut environment = environment()?;
+        environment.add_template_owned(NAME, scope_generation_blocks(source)).map_err(describe)?;
+        Ok(Self { environment })
+    }
+
+    /// `variables` is a JSON object.
+    pub fn render(&self, variables: &[u8]) -> Result<String, String> {
+        let variables: serde_json::Value = serde_json::from_slice(variables)
+            .map_err(|error| format!("The chat template's variables are no JSON: {error}."))?;
+        if !variables.is_object() {
+            return Err("The chat template's variables are no JSON object.".into());
+        }
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+            let render = || self.render_here(&variables);
+            let thread = thread.spawn_scoped(scope, render).map_err(|error| {
+                format!("No thread can be started for the chat template: {error}.")
+            })?;
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn render_here(&self, variables: &serde_json::Value) -> Result<String, String> {
+        let template = self.environment.get_template(NAME).map_err(describe)?;
+        let mut output = Limited(Vec::new());
+        let context = Value::from(Serde(variables));
+        template.render_captured_to(context, &mut output).map(drop).map_err(describe)?;
+        String::from_utf8(output.0)
+            .map_err(|error| format!("The chat template wrote what is not UTF-8: {error}."))
+    }
+}
+
+fn environment() -> Result<Environment<'static>, String> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.map_err(describe)?);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    environment.set_formatter(write_value);
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.add_filter("tojson", tojson);
+    environment.add_function("raise_exception", raise_exception);
+    environment.add_function("strftime_now", strftime_now);
+    Ok(environment)
+}
+
+/// Transformers marks what the assistant says with `{% generation %}` blocks, which render as they
+/// are and, as every block there, keep the variables they set.
+fn scope_generation_blocks(source: &str) -> String {
+    let mut scoped = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(begin) = rest.find("{%") {
+        let (before, tag) = rest.split_at(begin + 2);
+        scoped.push_str(before);
+        rest = tag;
+        let Some(end) = tag.find("%}") else { continue };
+        let is_sign = |c| c == '-' || c == '+';
+        let word = tag[..end].trim_matches(is_sign).trim();
+        let replacement = match word {
+            "generation" => "with",
+            "endgeneration" => "endwith",
+            _ => continue,
+        };
+        scoped.push_str(&tag[..end].replacen(word, replacement, 1));
+        rest = &tag[end..];
+    }
+    scoped + rest
+}
+
+fn describe(error: Error) -> String {
+    let line = error.line().map(|line| format!("in line {line}: ")).unwrap_or_default();
+    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+    format!("The chat template fails {line}{}{detail}{source}.", error.kind())
+}
+
+/// What a template writes in the end.
+struct Limited(Vec<u8>);
+
+impl io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_OUTPUT_BYTES {
+            return Err(io::Error::other(format!("more than {MAX_OUTPUT_BYTES} bytes of output")));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+thread_local! {
+    /// Bytes that expressions of this thread's template wrote, also where a `set` block or a macro
+    /// catches them.
+    static WRITTEN: Cell<usize> = const { Cell::new(0) };
+}
+
+fn write_value(output: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
+    let text = value.to_string();
+    let written = WRITTEN.get() + text.len();
+    WRITTEN.set(written);
+    if written > MAX_OUTPUT_BYTES {
+        let detail = format!("more than {MAX_OUTPUT_BYTES} bytes written");
+        return Err(Error::new(ErrorKind::WriteFailure, detail));
+    }
+    Ok(output.write_str(&text)?)
+}
+
+fn tojson(value: &Value, options: Kwargs) -> Result<Value, Error> {
+    let style = python_json::Style::from_options(&options)?;
+    options.assert_all_used()?;
+    python_json::dump(value, &style).map(Value::from_safe_string)
+}
+
+fn raise_exception(message: String) -> Result<Value, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, message))
+}
+
+fn strftime_now(format: &str) -> Result<String, Error> {
+    let mut text = String::new();
+    write!(text, "{}", chrono::Local::now().format(format)).map_err(|_| {
+        Error::new(ErrorKind::InvalidOperation, format!("strftime_now has no format {format:?}"))
+    })?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(source: &str, variables: &str) -> Result<String, String> {
+        Template::compile(source.as_bytes())?.render(variables.as_bytes())
+    }
+
+    #[test]
+    fn generation_blocks_render_as_they_are() {
+        let source = "{% for x in xs %}\n  {%- generation -%}\n<{{ x }}>\n{% endgeneration +%}\n{% endfor %}";
+        assert_eq!(render(source, r#"{"xs": [1, 2]}"#).unwrap(), "<1>\n\n<2>\n\n");
+    }
+
+    #[test]
+    fn generation_blocks_keep_their_variables() {
+        let source = "{% set a = 1 %}{% generation %}{% set a = 2 %}{% endgeneration %}{{ a }}";
+        assert_eq!(render(source, "{}").unwrap(), "1");
+    }
+
+    #[test]
+    fn endless_work_ends() {
+        let loops = "{% for a in range(9999) %}".repeat(3) + &"{% endfor %}".repeat(3);
+        let error = render(&loops, "{}").unwrap_err();
+        assert!(error.contains("fuel"), "{error}");
+        let error = render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{}").unwrap_err();
+        assert!(error.contains("recursion"), "{error}");
+    }
+
+    #[test]
+    fn endless_output_ends() {
+        let variables = format!(r#"{{"x": "{}"}}"#, "x".repeat(100_000));
+        let endless = "{% for a in range(9999) %}{{ x }}{% endfor %}";
+        assert!(render(endless, &variables).unwrap_err().contains("67108864 bytes"));
+        let caught = format!("{{% set y %}}{endless}{{% endset %}}");
+        assert!(render(&caught, &variables).unwrap_err().contains("67108864 bytes"));
+        let raw = format!("{{% for a in range(9999) %}}{}{{% endfor %}}", "x".repeat(10_000));
+        assert!(render(&raw, "{}").unwrap_err().contains("67108864 bytes"));
+    }
+
+    #[test]
+    fn deep_values_do_not_overflow_the_stack() {
+        // As deep as the fuel lasts: five instructions a level.
+        let levels = "{% set n.x = [n.x] %}".repeat(99);
+        let nest = format!(
+            "{{% set n = namespace(x=1) %}}{{% for a in range(9000) %}}{levels}{{% endfor %}}"
+        );
+        let render_with = |show| render(&format!("{nest}{show}"), "{}");
+        assert_eq!(render_with("").unwrap(), "");
+        assert_eq!(render_with("{{ n.x }}").unwrap().len(), 2 * 9000 * 99 + 1);
+        assert!(render_with("{{ n.x|tojson }}").unwrap_err().contains("deeper than 500"));
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        let error = render("a\nb{{ raise_exception('no system role') }}", "{}").unwrap_err();
+        assert!(error.contains("line 2") && error.contains("no system role"), "{error}");
+        let error = render("a\n\n{% if %}", "{}").unwrap_err();
+        assert!(error.contains("line 3"), "{error}");
+        assert!(render("{{ messages[0].content.x }}", r#"{"messages": []}"#).is_err());
+    }
+
+    #[test]
+    fn strftime_now_writes_the_year_and_refuses_nonsense() {
+        let year: i32 = render("{{ strftime_now('%Y') }}", "{}").unwrap().parse().unwrap();
+        assert!(year > 2024);
+        assert!(render("{{ strftime_now('%Q!') }}", "{}").is_err());
+    }
+}

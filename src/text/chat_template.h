@@ -1,0 +1,43 @@
+// Chat templates: Jinja that turns messages into the prompt a model was trained on, rendered as
+// Hugging Face Transformers renders it. A template comes with a model file and is not trusted: it
+// sees nothing but its variables, and how long it runs and how much it writes is bounded.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+struct weft_template;
+
+namespace weft::text {
+
+class ChatTemplate {
+ public:
+  // Compiled once, rendered often, also from several threads.
+  [[nodiscard]] static Result<ChatTemplate> compile(std::string_view source);
+
+  struct Options {
+    enum class GenerationPrompt { add, leave_out };
+    GenerationPrompt generation_prompt = GenerationPrompt::add;  // the beginning of the answer
+    std::string bos_token, eos_token;                            // their texts
+    std::string tools_json;      // an array of tool definitions as OpenAI writes them, or empty
+    std::string variables_json;  // an object of further variables, or empty
+  };
+  // `messages_json` is an array of objects with "role" and "content". Errors name the template's
+  // line; what a template raises by raise_exception() is among them.
+  [[nodiscard]] Result<std::string> render(std::string_view messages_json,
+                                           const Options& options) const;
+
+ private:
+  struct Free {
+    void operator()(weft_template* handle) const;
+  };
+
+  explicit ChatTemplate(weft_template* handle) : handle_(handle) {}
+
+  std::unique_ptr<weft_template, Free> handle_;
+};
+
+}  // namespace weft::text
