@@ -1,0 +1,13 @@
+// libFuzzer: any bytes as a GGUF file, and that as a model.
+#include <cstdint>
+
+#include "base/check.h"
+#include "model/load.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const auto file = weft::formats::GgufFile::parse(std::as_bytes(std::span(data, size)), "fuzz");
+  if (!file) return 0;
+  const auto spec = weft::model::spec_from_gguf(*file);
+  if (spec) CHECK(spec->weight_bytes() <= size && !spec->quantization().empty());
+  return 0;
+}
