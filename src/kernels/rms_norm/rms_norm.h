@@ -1,0 +1,38 @@
+// y[r, c] = x[r, c] * w[c] / sqrt(mean(x[r, :]^2) + eps), for each row of the step.
+// Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "gpu/device.h"
+#include "kernels/dispatch.h"
+
+namespace weft::kernels {
+
+struct RmsNorm {
+  Count rows = Count::kRows;
+  uint32_t cols = 0;
+  float eps = 0;
+};
+
+struct RmsNormBuffers {
+  gpu::Binding x;  // f32 [rows, cols]
+  gpu::Binding w;  // f32 [cols]
+  gpu::Binding y;  // f32 [rows, cols]
+};
+
+enum class WorkgroupSum : uint8_t { kPlain, kSubgroup };
+
+// The faster one where the device has it.
+[[nodiscard]] WorkgroupSum workgroup_sum_for(const gpu::AdapterInfo& info);
+
+[[nodiscard]] Dispatch rms_norm(gpu::Device& device, const RmsNorm& shape,
+                                const RmsNormBuffers& buffers, WorkgroupSum sum);
+
+// The same in double precision: [rows, cols].
+[[nodiscard]] std::vector<double> rms_norm_ref(std::span<const float> x, std::span<const float> w,
+                                               double eps);
+
+}  // namespace weft::kernels

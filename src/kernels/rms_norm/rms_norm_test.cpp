@@ -1,0 +1,62 @@
+#include "kernels/rms_norm/rms_norm.h"
+
+#include <cmath>
+
+#include "kernels/testing/kernel_fixture.h"
+
+namespace weft::kernels {
+namespace {
+
+constexpr float kEps = 1e-5F;
+
+class RmsNormTest : public KernelTest {
+ protected:
+  std::vector<WorkgroupSum> sums() {
+    if (!device().info().has_subgroups) return {WorkgroupSum::kPlain};
+    return {WorkgroupSum::kPlain, WorkgroupSum::kSubgroup};
+  }
+
+  std::vector<float> compute(const std::vector<float>& x, const std::vector<float>& w,
+                             WorkgroupSum sum) {
+    const auto cols = static_cast<uint32_t>(w.size());
+    const TestBuffer x_buffer = input(x);
+    const TestBuffer w_buffer = input(w);
+    const TestBuffer y_buffer = output<float>(x.size());
+    run(rms_norm(device(), {.cols = cols, .eps = kEps},
+                 {.x = x_buffer, .w = w_buffer, .y = y_buffer}, sum),
+        {.rows = static_cast<uint32_t>(x.size() / cols)});
+    return values<float>(y_buffer);
+  }
+};
+
+TEST_F(RmsNormTest, IsWhatTheFormulaSays) {
+  for (const WorkgroupSum sum : sums()) {
+    for (const uint32_t cols : {1U, 7U, 8U, 9U, 255U, 256U, 257U, 576U, 4099U}) {
+      SCOPED_TRACE(testing::Message() << cols << " columns, variant " << static_cast<int>(sum));
+      const std::vector<float> x = random_floats(3 * cols, cols);
+      const std::vector<float> w = random_floats(cols, cols + 1, 0.5F, 2);
+      // A sum of squares of n terms in a tree over 256 lanes, a root, three products.
+      const double steps = std::ceil(cols / 256.0) + 8 + 4;
+      expect_near(compute(x, w, sum), rms_norm_ref(x, w, kEps), {.relative = steps * kEpsilon});
+    }
+  }
+}
+
+TEST_F(RmsNormTest, RowsPastOneDimensionOfTheGrid) {
+  constexpr uint32_t kRows = 65537;
+  constexpr uint32_t kCols = 3;
+  const std::vector<float> x = random_floats(kRows * kCols, 5);
+  const std::vector<float> w(kCols, 1);
+  expect_near(compute(x, w, WorkgroupSum::kPlain), rms_norm_ref(x, w, kEps),
+              {.relative = 16 * kEpsilon});
+}
+
+TEST_F(RmsNormTest, ARowOfZerosStaysZero) {
+  for (const WorkgroupSum sum : sums()) {
+    expect_near(compute(std::vector<float>(40), std::vector<float>(40, 1), sum),
+                std::vector<double>(40), {});
+  }
+}
+
+}  // namespace
+}  // namespace weft::kernels

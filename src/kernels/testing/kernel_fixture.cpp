@@ -1,0 +1,134 @@
+#include "kernels/testing/kernel_fixture.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <random>
+
+#include "base/check.h"
+#include "base/checked.h"
+
+namespace weft::kernels {
+namespace {
+
+// The device of this program, or why there is none.
+struct TestDevice {
+  std::unique_ptr<gpu::Device> device;
+  std::string missing;
+};
+
+TestDevice open_device() {
+  auto adapters = gpu::list_adapters();
+  if (!adapters) return {nullptr, adapters.error().message()};
+  if (adapters->empty()) return {nullptr, "no GPU adapter"};
+  auto device = gpu::Device::create(
+      adapters->front(),
+      {.checks = gpu::Checks::kOn, .pipeline_folder = gpu::default_pipeline_folder()});
+  if (!device) return {nullptr, device.error().message()};
+  return {std::make_unique<gpu::Device>(std::move(*device)), ""};
+}
+
+// Closed when all tests are over, before the driver's own exit handlers run.
+class DeviceOfProgram : public testing::Environment {
+ public:
+  static TestDevice& get() {
+    static TestDevice device = open_device();
+    return device;
+  }
+  void TearDown() override { get().device.reset(); }
+};
+
+const auto* const environment = testing::AddGlobalTestEnvironment(new DeviceOfProgram);
+
+bool is_near(double got, double want, const Tolerance& tolerance) {
+  return std::abs(got - want) <= tolerance.absolute + tolerance.relative * std::abs(want);
+}
+
+}  // namespace
+
+std::vector<float> random_floats(size_t count, uint32_t seed, float low, float high) {
+  std::mt19937 random(seed);
+  std::vector<float> values(count);
+  for (float& value : values) {
+    value = low + (high - low) * static_cast<float>(random() >> 8) * 0x1p-24F;
+  }
+  return values;
+}
+
+std::vector<uint32_t> random_words(size_t count, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<uint32_t> words(count);
+  std::ranges::generate(words, random);
+  return words;
+}
+
+void expect_near(std::span<const float> got, std::span<const double> want,
+                 const Tolerance& tolerance) {
+  ASSERT_EQ(got.size(), want.size());
+  size_t n_wrong = 0, first = 0, worst = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    if (is_near(got[i], want[i], tolerance)) continue;
+    if (n_wrong++ == 0) first = worst = i;
+    if (std::abs(got[i] - want[i]) > std::abs(got[worst] - want[worst])) worst = i;
+  }
+  EXPECT_EQ(n_wrong, 0U) << "of " << got.size() << "; first at " << first << ": " << got[first]
+                         << " for " << want[first] << "; worst at " << worst << ": " << got[worst]
+                         << " for " << want[worst];
+}
+
+void KernelTest::SetUp() {
+  const TestDevice& opened = DeviceOfProgram::get();
+  if (opened.device == nullptr) GTEST_SKIP() << opened.missing;
+}
+
+gpu::Device& KernelTest::device() { return *DeviceOfProgram::get().device; }
+
+std::vector<uint32_t> KernelTest::nans(size_t count) {
+  return std::vector<uint32_t>(count, TestBuffer::kCanary);
+}
+
+TestBuffer KernelTest::upload(std::span<const std::byte> bytes) {
+  const uint64_t inside = round_up<uint64_t>(bytes.size(), 4);
+  std::vector<uint32_t> words = nans((inside + 2 * TestBuffer::kMargin) / 4);
+  std::memcpy(words.data() + TestBuffer::kMargin / 4, bytes.data(), bytes.size());
+  auto buffer = device().create_buffer(4 * words.size(), "test");
+  CHECK(buffer.has_value());
+  device().write(*buffer, 0, std::as_bytes(std::span(words)));
+  return TestBuffer(std::move(*buffer), bytes.size());
+}
+
+void KernelTest::run(std::span<const Dispatch> dispatches, const StepCounts& step) {
+  const auto compiled = device().wait_for_pipelines();
+  ASSERT_TRUE(compiled) << compiled.error().message();
+  gpu::Recorder recorder = device().record();
+  for (const Dispatch& dispatch : dispatches) record(recorder, dispatch, step);
+  std::move(recorder).submit();
+  const auto done = device().wait_idle();
+  ASSERT_TRUE(done) << done.error().message();
+}
+
+std::vector<std::byte> KernelTest::download(const TestBuffer& buffer) {
+  const uint64_t size = buffer.buffer().size_bytes();
+  auto readback = device().create_readback(size, "test");
+  CHECK(readback.has_value());
+  gpu::Recorder recorder = device().record();
+  recorder.read(buffer.buffer(), 0, *readback, 0, size);
+  std::move(recorder).submit();
+  const auto bytes = readback->wait();
+  if (!bytes) {
+    ADD_FAILURE() << bytes.error().message();
+    return {};
+  }
+  const auto is_canary = [&](uint64_t offset) {
+    return std::memcmp(bytes->data() + offset, &TestBuffer::kCanary, 4) == 0;
+  };
+  for (uint64_t i = 0; i < TestBuffer::kMargin; i += 4) {
+    EXPECT_TRUE(is_canary(i)) << "written " << TestBuffer::kMargin - i
+                              << " bytes before the output";
+    EXPECT_TRUE(is_canary(size - 4 - i)) << "written past the output";
+  }
+  const auto inside = bytes->subspan(TestBuffer::kMargin, buffer.size_bytes());
+  return {inside.begin(), inside.end()};
+}
+
+}  // namespace weft::kernels
