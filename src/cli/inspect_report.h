@@ -1,0 +1,18 @@
+// What `weft inspect` says of a GGUF file.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "formats/gguf.h"
+
+namespace weft::cli {
+
+// One object; arrays of the metadata are shown by their type, length and first elements.
+[[nodiscard]] nlohmann::ordered_json inspect_json(const formats::GgufFile& file);
+
+// The same for people, ASCII only, whatever the file holds.
+[[nodiscard]] std::string inspect_text(const formats::GgufFile& file);
+
+}  // namespace weft::cli
