@@ -86,12 +86,13 @@ class Tokenizer {
   // The token with exactly this text, as the vocabulary writes it.
   [[nodiscard]] std::optional<Token> find(std::string_view token_text) const;
 
-  [[nodiscard]] const SpecialIds& special() const { return special_; }
+  [[nodiscard]] std::optional<Token> bos() const { return special_.bos; }
+  [[nodiscard]] std::optional<Token> eos() const { return special_.eos; }
+  [[nodiscard]] bool adds_bos() const { return special_.add_bos; }
   [[nodiscard]] std::span<const Token> ends_of_generation() const { return ends_of_generation_; }
-  // Where encoding puts a space that was not in the text (SentencePiece), and decoding takes it
-  // off.
-  enum class SpacePrefix { never, at_start, after_special_too };
-  [[nodiscard]] SpacePrefix space_prefix() const { return space_prefix_; }
+  // Encoding begins a text with a space that was not there, which decoding takes off
+  // (SentencePiece).
+  [[nodiscard]] bool adds_space_prefix() const { return space_prefix_ != SpacePrefix::never; }
 
   // For src/text.
   [[nodiscard]] const weft_tokenizer* handle() const { return handle_.get(); }
@@ -100,6 +101,8 @@ class Tokenizer {
   struct Free {
     void operator()(weft_tokenizer* handle) const;
   };
+
+  enum class SpacePrefix { never, at_start, after_special_too };
 
   explicit Tokenizer(weft_tokenizer* handle);
   [[nodiscard]] Result<void> set_special(const SpecialIds& special);
