@@ -30,7 +30,11 @@ def without_comments(text):
 
 
 def directives(text, name):
-    return re.findall(rf"^//! {name}: (\w[\w.]*)$", text, flags=re.MULTILINE)
+    values = re.findall(rf"^//! {name}: *(.*?) *$", text, flags=re.MULTILINE)
+    for value in values:
+        if re.fullmatch(r"[\w.]+", value) is None:
+            raise WgslError(f"'{value}' is not one name to {name}")
+    return values
 
 
 def bindings(text):

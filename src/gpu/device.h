@@ -128,6 +128,9 @@ class Device {
   // dispatch. Equal descriptors (whatever their label) give the same pipeline.
   [[nodiscard]] Pipeline pipeline(const PipelineDesc& desc);
 
+  // The WGSL of every pipeline that was asked for.
+  [[nodiscard]] std::vector<std::string_view> shaders() const;
+
   // All that were asked for are compiled, or the first error, with label and line.
   [[nodiscard]] Result<void> wait_for_pipelines();
 

@@ -179,7 +179,8 @@ TEST_F(GpuTest, CompileErrorNamesLabelAndLine) {
   (void)device_->pipeline(desc);
   const auto compiled = device_->wait_for_pipelines();
   ASSERT_FALSE(compiled);
-  EXPECT_THAT(compiled.error().message(), AllOf(HasSubstr("'scale'"), HasSubstr("line 12")));
+  EXPECT_THAT(compiled.error().message(),
+              AllOf(HasSubstr("'scale'"), HasSubstr("line 12"), HasSubstr("fn wrong() { let x")));
   EXPECT_TRUE(device_->wait_idle());  // said once
 }
 

@@ -68,6 +68,7 @@ class ErrorSink {
 
 struct PipelineState {
   std::string label;
+  std::string_view wgsl;  // in the key of DeviceState::pipelines
   Handle<WGPUBindGroupLayoutImpl> group_layout;
   Handle<WGPUShaderModuleImpl> module;
   Handle<WGPUComputePipelineImpl> pipeline;  // empty until compiled

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/check.h"
@@ -55,25 +57,33 @@ Handle<WGPUShaderModuleImpl> make_module(WGPUDevice device, const PipelineDesc& 
   return module;
 }
 
-// "line 3, column 7: ...", or nothing where the shader itself is right.
-std::string shader_error(WGPUInstance instance, WGPUShaderModule module) {
-  std::string error;
+std::string_view line_of(std::string_view text, uint64_t number) {
+  for (; number > 1; --number) text.remove_prefix(std::min(text.find('\n') + 1, text.size()));
+  return text.substr(0, text.find('\n'));
+}
+
+// "line 3, column 7: ... In: '...'", or nothing where the shader itself is right.
+std::string shader_error(WGPUInstance instance, const PipelineState& pipeline) {
+  struct First {
+    std::string error;
+    std::string_view wgsl;
+  } first{.wgsl = pipeline.wgsl};
   const WGPUCompilationInfoCallbackInfo on_done{
       .mode = WGPUCallbackMode_WaitAnyOnly,
       .callback =
-          [](WGPUCompilationInfoRequestStatus, WGPUCompilationInfo const* info, void* result,
-             void*) {
-            auto& first = *static_cast<std::string*>(result);
-            for (size_t i = 0; info != nullptr && i < info->messageCount && first.empty(); ++i) {
+          [](WGPUCompilationInfoRequestStatus, WGPUCompilationInfo const* info, void* self, void*) {
+            auto& [error, wgsl] = *static_cast<First*>(self);
+            for (size_t i = 0; info != nullptr && i < info->messageCount && error.empty(); ++i) {
               const WGPUCompilationMessage& message = info->messages[i];
               if (message.type != WGPUCompilationMessageType_Error) continue;
-              first = fmt::format("line {}, column {}: {}", message.lineNum, message.linePos,
-                                  one_line(text(message.message)));
+              error =
+                  fmt::format("line {}, column {}: {}. In: '{}'", message.lineNum, message.linePos,
+                              one_line(text(message.message)), line_of(wgsl, message.lineNum));
             }
           },
-      .userdata1 = &error};
-  wait(instance, wgpuShaderModuleGetCompilationInfo(module, on_done));
-  return error;
+      .userdata1 = &first};
+  wait(instance, wgpuShaderModuleGetCompilationInfo(pipeline.module.get(), on_done));
+  return first.error;
 }
 
 WGPUFuture compile(WGPUDevice device, const PipelineDesc& desc, WGPUPipelineLayout layout,
@@ -112,6 +122,7 @@ Pipeline Device::pipeline(const PipelineDesc& desc) {
   place->second = std::make_unique<PipelineState>();
   PipelineState& state = *place->second;
   state.label = desc.label;
+  state.wgsl = std::string_view(place->first).substr(place->first.size() - desc.wgsl.size());
   state.n_bindings = desc.bindings.size();
   state.immediate_bytes = desc.immediate_bytes;
   state.group_layout = make_group_layout(device, desc);
@@ -122,12 +133,18 @@ Pipeline Device::pipeline(const PipelineDesc& desc) {
   return Pipeline(&state);
 }
 
+std::vector<std::string_view> Device::shaders() const {
+  std::vector<std::string_view> texts;
+  for (const auto& [key, pipeline] : state_->pipelines) texts.push_back(pipeline->wgsl);
+  return texts;
+}
+
 Result<void> Device::wait_for_pipelines() {
   std::string first_error;
   for (PipelineState* pipeline : state_->compiling) {
     wait(state_->instance(), pipeline->compiled);
     if (!pipeline->pipeline && first_error.empty()) {
-      const std::string in_shader = shader_error(state_->instance(), pipeline->module.get());
+      const std::string in_shader = shader_error(state_->instance(), *pipeline);
       first_error = fmt::format("Shader '{}' does not compile: {}", pipeline->label,
                                 in_shader.empty() ? pipeline->error : in_shader);
     }
