@@ -1,0 +1,99 @@
+//! Rotates q and k by their rows' positions, and stores k and v in the KV cache as f16.
+//! A pair (a, b) of elements of a head becomes (a cos - b sin, a sin + b cos), where the angle of
+//! pair i is pos * turns[i]. Pairs lie side by side, (x[2i], x[2i + 1]), or half the rotated
+//! elements apart, (x[i], x[i + rope_dims / 2]); elements from rope_dims on stay as they are.
+//! grid: x covers the quads of one row's q, k and v heads, y: a row
+//! import: step
+//! import: rotation
+
+override WG: u32;
+override HALF: bool;  // pairs lie rope_dims / 2 apart
+
+struct Params {
+  rows: u32,
+  n_heads: u32,
+  n_kv_heads: u32,
+  head_dim: u32,    // a multiple of 4
+  rope_dims: u32,   // a multiple of 4, at most head_dim
+  max_blocks: u32,  // of a sequence in block_table
+}
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> rows: array<Row>;
+@group(0) @binding(1) var<storage, read> block_table: array<u32>;  // [sequences, max_blocks]
+@group(0) @binding(2) var<storage, read> turns: array<vec2u>;      // [rope_dims / 2]
+@group(0) @binding(3) var<storage, read_write> q: array<vec2f>;    // [rows, n_heads, head_dim / 2]
+@group(0) @binding(4) var<storage, read> k: array<vec2f>;  // [rows, n_kv_heads, head_dim / 2]
+@group(0) @binding(5) var<storage, read> v: array<vec2f>;  // [rows, n_kv_heads, head_dim / 2]
+// [blocks, n_kv_heads, kBlockTokens, head_dim / 2], two halfs a word
+@group(0) @binding(6) var<storage, read_write> k_cache: array<u32>;
+@group(0) @binding(7) var<storage, read_write> v_cache: array<u32>;
+
+// Four elements of a head that one invocation handles, as two words of two: neighbours, or the two
+// ends of two pairs.
+struct Quad {
+  first: u32,  // word of the head, [0, head_dim / 2)
+  second: u32,
+}
+
+fn quad_words(quad: u32) -> Quad {
+  let quarter = p.rope_dims / 4u;
+  if (HALF && quad < quarter) { return Quad(quad, quad + quarter); }
+  return Quad(2u * quad, 2u * quad + 1u);
+}
+
+fn rotate(pair: vec2f, by: vec2f) -> vec2f {
+  return vec2f(pair.x * by.x - pair.y * by.y, pair.x * by.y + pair.y * by.x);
+}
+
+// The two words of a quad after rotation.
+fn rotate_quad(words: mat2x2f, quad: u32, pos: u32) -> mat2x2f {
+  if (quad >= p.rope_dims / 4u) { return words; }
+  let first = rotation(turns[2u * quad], pos);
+  let second = rotation(turns[2u * quad + 1u], pos);
+  if (HALF) {
+    let pairs = transpose(words);
+    return transpose(mat2x2f(rotate(pairs[0], first), rotate(pairs[1], second)));
+  }
+  return mat2x2f(rotate(words[0], first), rotate(words[1], second));
+}
+
+// What f16 cannot hold becomes its largest number, so that the cache stays finite.
+fn pack(word: vec2f) -> u32 { return pack2x16float(clamp(word, vec2f(-65504.0), vec2f(65504.0))); }
+
+fn cache_word(row: Row, kv_head: u32) -> u32 {
+  let block = block_table[row.seq * p.max_blocks + row.pos / kBlockTokens];
+  let token = (block * p.n_kv_heads + kv_head) * kBlockTokens + row.pos % kBlockTokens;
+  return token * (p.head_dim / 2u);
+}
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let quads = p.head_dim / 4u;
+  let unit = group.x * WG + lane;
+  let head = unit / quads;  // first those of q, then of k, then of v
+  if (head >= p.n_heads + 2u * p.n_kv_heads) { return; }
+  let quad = unit % quads;
+  let words = quad_words(quad);
+  let row = rows[group.y];
+  if (head < p.n_heads) {
+    let at = (group.y * p.n_heads + head) * (p.head_dim / 2u);
+    let rotated =
+        rotate_quad(mat2x2f(q[at + words.first], q[at + words.second]), quad, row.pos);
+    q[at + words.first] = rotated[0];
+    q[at + words.second] = rotated[1];
+    return;
+  }
+  let is_v = head >= p.n_heads + p.n_kv_heads;
+  let kv_head = (head - p.n_heads) % p.n_kv_heads;
+  let source = (group.y * p.n_kv_heads + kv_head) * (p.head_dim / 2u);
+  let cached = cache_word(row, kv_head);
+  if (is_v) {
+    v_cache[cached + words.first] = pack(v[source + words.first]);
+    v_cache[cached + words.second] = pack(v[source + words.second]);
+    return;
+  }
+  let rotated =
+      rotate_quad(mat2x2f(k[source + words.first], k[source + words.second]), quad, row.pos);
+  k_cache[cached + words.first] = pack(rotated[0]);
+  k_cache[cached + words.second] = pack(rotated[1]);
+}
