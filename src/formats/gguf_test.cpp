@@ -7,6 +7,7 @@
 #include <string>
 
 #include "testing/gguf_writer.h"
+#include "testing/source_path.h"
 
 namespace weft::formats {
 namespace {
@@ -17,8 +18,7 @@ using testing::GgufWriter;
 using ::testing::HasSubstr;
 using testing::put;
 
-const std::filesystem::path kSmallFile =
-    std::filesystem::path(__FILE__).parent_path() / "gguf_fuzz_seeds" / "small.gguf";
+const std::filesystem::path kSmallFile = testing::source_path("formats/gguf_fuzz_seeds/small.gguf");
 
 Bytes scalar_of(auto value) {
   Bytes bytes;
