@@ -1,0 +1,361 @@
+#include "backend/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <new>
+#include <optional>
+#include <system_error>
+
+#include "backend/cpu/attention.h"
+#include "backend/cpu/cpu_model.h"
+#include "backend/cpu/kv_cache.h"
+#include "backend/cpu/matmul.h"
+#include "backend/cpu/processor.h"
+#include "backend/cpu/profile.h"
+#include "backend/cpu/row_ops.h"
+#include "backend/cpu/select_tokens.h"
+#include "backend/cpu/step_rows.h"
+#include "backend/cpu/thread_pool.h"
+#include "base/check.h"
+#include "formats/dequantize.h"
+
+namespace weft::backend {
+namespace {
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(CpuModel model, const Options& options, uint32_t threads);
+
+  [[nodiscard]] const Info& info() const override { return info_; }
+  [[nodiscard]] const model::ModelSpec& spec() const override { return *model_.spec; }
+  [[nodiscard]] const Options& options() const override { return options_; }
+
+  void submit(std::span<const SequenceStep> step) override;
+  [[nodiscard]] Result<std::vector<SequenceOutput>> collect() override;
+  [[nodiscard]] Result<void> start_profile() override;
+  [[nodiscard]] std::vector<KernelTime> take_profile() override { return profile_.take(); }
+
+ private:
+  [[nodiscard]] Result<std::vector<SequenceOutput>> run(std::span<const SequenceStep> step);
+  void forward(const StepRows& step);
+  [[nodiscard]] std::vector<SequenceOutput> outputs(std::span<const SequenceStep> step,
+                                                    const StepRows& rows);
+
+  void embed(const StepRows& step);
+  void norm(const Rows& x, std::span<const float> weight, const Rows& out, uint32_t rows);
+  void matmul(const Cost& cost, const Rows& x, uint32_t rows,
+              std::initializer_list<Product> products);
+  void rotate_and_store(uint32_t layer, const StepRows& step);
+  void attention(uint32_t layer, const StepRows& step);
+  void activate(const Rows& gate, const Rows& up, uint32_t rows);
+  void choose(const SequenceStep& sequence, std::span<const float> logits, SequenceOutput& out);
+
+  // Calls body(row) for each row, shared out over the threads.
+  template <class Body>
+  void for_rows(uint32_t rows, const Body& body);
+  [[nodiscard]] uint64_t activation_bytes() const;
+
+  CpuModel model_;
+  Options options_;
+  ThreadPool pool_;
+  Matmul matmul_;
+  Profile profile_;
+  Info info_;
+
+  std::vector<KvCache> caches_;                      // a layer each
+  std::vector<AttentionScratch> attention_scratch_;  // a thread each
+  struct Rotation {
+    RowBuffer cos, sin;
+  };
+  std::vector<Rotation> rotations_;  // one for each of the model's ropes
+  RowBuffer residual_, normed_, q_, k_, v_, attended_, gate_, up_;
+  RowBuffer logits_;  // one row for each sequence
+
+  std::vector<std::optional<Token>> left_in_slots_;
+  std::optional<Result<std::vector<SequenceOutput>>> finished_;
+};
+
+KvShape kv_shape(const model::LayerSpec& layer, const Options& options) {
+  return {.blocks = options.kv_blocks,
+          .kv_heads = layer.attention.n_kv_heads,
+          .head_dim = layer.attention.head_dim};
+}
+
+uint32_t heads_per_kv_head(const model::LayerSpec& layer) {
+  return layer.attention.n_heads / layer.attention.n_kv_heads;
+}
+
+CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
+    : model_(std::move(model)),
+      options_(options),
+      pool_(threads),
+      matmul_(pool_, options.max_rows, model_.limits.cols, model_.limits.scratch_floats),
+      left_in_slots_(options.max_sequences) {
+  const uint32_t rows = options.max_rows;
+  const CpuLimits& limits = model_.limits;
+  uint32_t max_heads = 0;
+  KvShape largest{};
+  for (const model::LayerSpec& layer : spec().layers) {
+    const KvShape shape = kv_shape(layer, options);
+    caches_.emplace_back(shape);
+    max_heads = std::max(max_heads, heads_per_kv_head(layer));
+    largest.head_dim = std::max(largest.head_dim, shape.head_dim);
+  }
+  for (uint32_t thread = 0; thread < threads; ++thread) {
+    attention_scratch_.emplace_back(max_heads, largest);
+  }
+  for (size_t i = 0; i < model_.ropes.size(); ++i) {
+    rotations_.push_back({RowBuffer(rows, limits.rope_pairs), RowBuffer(rows, limits.rope_pairs)});
+  }
+  residual_ = RowBuffer(rows, spec().embd);
+  normed_ = RowBuffer(rows, spec().embd);
+  q_ = RowBuffer(rows, limits.q);
+  k_ = RowBuffer(rows, limits.kv);
+  v_ = RowBuffer(rows, limits.kv);
+  attended_ = RowBuffer(rows, limits.q);
+  gate_ = RowBuffer(rows, limits.ff);
+  up_ = RowBuffer(rows, limits.ff);
+  logits_ = RowBuffer(options.max_sequences, spec().vocab);
+
+  uint64_t kv_bytes = 0;
+  for (const KvCache& cache : caches_) kv_bytes += cache.size_bytes();
+  info_ = {
+      .backend = "cpu",
+      .device = processor_name(),
+      .threads = threads,
+      .memory = {
+          .weights = spec().weight_bytes(), .kv = kv_bytes, .activations = activation_bytes()}};
+}
+
+uint64_t CpuBackend::activation_bytes() const {
+  uint64_t bytes = matmul_.size_bytes();
+  for (const AttentionScratch& scratch : attention_scratch_) bytes += scratch.size_bytes();
+  for (const Rotation& r : rotations_) bytes += r.cos.size_bytes() + r.sin.size_bytes();
+  for (const RowBuffer* buffer :
+       {&residual_, &normed_, &q_, &k_, &v_, &attended_, &gate_, &up_, &logits_}) {
+    bytes += buffer->size_bytes();
+  }
+  return bytes;
+}
+
+// The network: every row of the step through every layer, to residual_.
+void CpuBackend::forward(const StepRows& step) {
+  const auto rows = static_cast<uint32_t>(step.rows.size());
+  const Rows residual = residual_.rows(spec().embd);
+  const Rows normed = normed_.rows(spec().embd);
+  embed(step);
+  for (uint32_t i = 0; i < model_.layers.size(); ++i) {
+    const CpuLayer& layer = model_.layers[i];
+    const Rows attended = attended_.rows(layer.q.weight->rows);
+    const Rows gate = gate_.rows(layer.gate.weight->rows);
+    const Rows up = up_.rows(layer.up.weight->rows);
+
+    norm(residual, layer.attn_norm, normed, rows);
+    matmul(layer.qkv_cost, normed, rows,
+           {{&layer.q, q_.rows(layer.q.weight->rows)},
+            {&layer.k, k_.rows(layer.k.weight->rows)},
+            {&layer.v, v_.rows(layer.v.weight->rows)}});
+    rotate_and_store(i, step);
+    attention(i, step);
+    matmul(layer.output_cost, attended, rows, {{&layer.output, residual, Store::kAdd}});
+
+    norm(residual, layer.ffn_norm, normed, rows);
+    matmul(layer.gate_up_cost, normed, rows, {{&layer.gate, gate}, {&layer.up, up}});
+    activate(gate, up, rows);
+    matmul(layer.down_cost, gate, rows, {{&layer.down, residual, Store::kAdd}});
+  }
+}
+
+// The rows that want logits, to what their sequences asked for.
+std::vector<SequenceOutput> CpuBackend::outputs(std::span<const SequenceStep> step,
+                                                const StepRows& rows) {
+  const Rows normed = normed_.rows(spec().embd);
+  const Rows residual = residual_.rows(spec().embd);
+  for_rows(static_cast<uint32_t>(rows.wanted.size()), [&](uint32_t i) {
+    rms_norm(residual.values(rows.wanted[i]), model_.output_norm, spec().norm_eps,
+             normed.values(i));
+  });
+  const Rows logits = logits_.rows(spec().vocab);
+  if (rows.wanted_single > 0) {
+    matmul(model_.head_cost, normed, rows.wanted_single, {{&model_.head, logits}});
+  }
+  std::vector<SequenceOutput> result(step.size());
+  uint32_t single = 0;
+  uint32_t all = rows.wanted_single;
+  for (size_t i = 0; i < step.size(); ++i) {
+    if (step[i].output == Output::kNone) continue;
+    if (step[i].output == Output::kAllLogits) {
+      result[i].logits.resize(size_t{step[i].rows()} * spec().vocab);
+      const Rows out{result[i].logits.data(), spec().vocab, spec().vocab};
+      matmul(model_.head_cost, normed.from(all), step[i].rows(), {{&model_.head, out}});
+      all += step[i].rows();
+    } else {
+      choose(step[i], logits.values(single++), result[i]);
+    }
+  }
+  return result;
+}
+
+void CpuBackend::choose(const SequenceStep& sequence, std::span<const float> logits,
+                        SequenceOutput& out) {
+  switch (sequence.output) {
+    case Output::kGreedy:
+      out.token = most_likely(logits);
+      left_in_slots_[sequence.slot] = out.token;
+      break;
+    case Output::kCandidates:
+      out.candidates = most_likely(logits, kMaxCandidates);
+      break;
+    default:
+      out.logits.assign(logits.begin(), logits.end());
+  }
+}
+
+template <class Body>
+void CpuBackend::for_rows(uint32_t rows, const Body& body) {
+  const uint32_t tasks = std::min(rows, pool_.threads() * 4);
+  pool_.run(tasks, [&](uint32_t task, uint32_t) {
+    for (uint32_t row = rows * task / tasks; row < rows * (task + 1) / tasks; ++row) body(row);
+  });
+}
+
+void CpuBackend::embed(const StepRows& step) {
+  static const Cost kCost{.name = "embed"};
+  const model::Weight& table = spec().token_embd;
+  const size_t row_bytes = table.tensor.data.size() / table.rows;
+  profile_.measure(kCost, step.rows.size(), [&] {
+    for_rows(static_cast<uint32_t>(step.rows.size()), [&](uint32_t row) {
+      const StepRow& at = step.rows[row];
+      const auto decoded = formats::dequantize(
+          table.tensor.type, table.tensor.data.subspan(at.token * row_bytes, row_bytes),
+          residual_.rows(spec().embd).values(row));
+      CHECK(decoded.has_value());
+      for (size_t i = 0; i < rotations_.size(); ++i) {
+        const auto pairs = static_cast<uint32_t>(model_.ropes[i]->inv_freq.size());
+        fill_rotation(*model_.ropes[i], at.pos,
+                      {.cos = rotations_[i].cos.rows(pairs).values(row),
+                       .sin = rotations_[i].sin.rows(pairs).values(row)});
+      }
+    });
+  });
+}
+
+void CpuBackend::norm(const Rows& x, std::span<const float> weight, const Rows& out,
+                      uint32_t rows) {
+  static const Cost kCost{.name = "rms_norm"};
+  profile_.measure(kCost, rows, [&] {
+    for_rows(rows, [&](uint32_t row) {
+      rms_norm(x.values(row), weight, spec().norm_eps, out.values(row));
+    });
+  });
+}
+
+void CpuBackend::matmul(const Cost& cost, const Rows& x, uint32_t rows,
+                        std::initializer_list<Product> products) {
+  profile_.measure(cost, rows, [&] { matmul_.run(x, rows, {products.begin(), products.end()}); });
+}
+
+void CpuBackend::rotate_and_store(uint32_t layer, const StepRows& step) {
+  static const Cost kCost{.name = "rope"};
+  const CpuLayer& at = model_.layers[layer];
+  const model::Attention& attention_spec = at.spec->attention;
+  const uint32_t head_dim = attention_spec.head_dim;
+  const auto pairs = static_cast<uint32_t>(attention_spec.rope.inv_freq.size());
+  const Rotation& rotation = rotations_[at.rope];
+  profile_.measure(kCost, step.rows.size(), [&] {
+    for_rows(static_cast<uint32_t>(step.rows.size()), [&](uint32_t row) {
+      const RotationRow angles{.cos = rotation.cos.rows(pairs).values(row),
+                               .sin = rotation.sin.rows(pairs).values(row)};
+      const std::span k = k_.rows(at.k.weight->rows).values(row);
+      const std::span v = v_.rows(at.v.weight->rows).values(row);
+      rotate(q_.rows(at.q.weight->rows).values(row), head_dim, attention_spec.rope.pairs, angles);
+      rotate(k, head_dim, attention_spec.rope.pairs, angles);
+      store_key_value(caches_[layer], step.rows[row].block, step.rows[row].pos % kBlockTokens,
+                      k.data(), v.data());
+    });
+  });
+}
+
+void CpuBackend::attention(uint32_t layer, const StepRows& step) {
+  static const Cost kCost{.name = "attention"};
+  const CpuLayer& at = model_.layers[layer];
+  const model::Attention& attention_spec = at.spec->attention;
+  const uint32_t heads = heads_per_kv_head(*at.spec);
+  const uint32_t kv_heads = attention_spec.n_kv_heads;
+  const Rows q = q_.rows(at.q.weight->rows);
+  const Rows out = attended_.rows(at.q.weight->rows);
+  profile_.measure(kCost, step.rows.size(), [&] {
+    const auto items = static_cast<uint32_t>(step.attention.size()) * kv_heads;
+    pool_.run(items, [&](uint32_t item, uint32_t thread) {
+      const AttentionRows& rows = step.attention[item / kv_heads];
+      const uint32_t kv_head = item % kv_heads;
+      const size_t first = size_t{kv_head} * heads * attention_spec.head_dim;
+      attend({.cache = &caches_[layer],
+              .blocks = rows.blocks,
+              .pos = rows.pos,
+              .rows = rows.rows,
+              .kv_head = kv_head,
+              .heads = heads,
+              .scale = attention_spec.scale,
+              .q = q.row(rows.first_row) + first,
+              .out = out.row(rows.first_row) + first,
+              .stride = q.stride},
+             attention_scratch_[thread]);
+    });
+  });
+}
+
+void CpuBackend::activate(const Rows& gate, const Rows& up, uint32_t rows) {
+  static const Cost kCost{.name = "swiglu"};
+  profile_.measure(kCost, rows, [&] {
+    for_rows(rows, [&](uint32_t row) { swiglu(gate.values(row), up.values(row)); });
+  });
+}
+
+Result<std::vector<SequenceOutput>> CpuBackend::run(std::span<const SequenceStep> step) {
+  WEFT_ASSIGN(const StepRows rows, StepRows::create(step, options_, spec().vocab, left_in_slots_));
+  forward(rows);
+  return outputs(step, rows);
+}
+
+// The threads are this process's own, so there is nothing to gain by returning before it is done.
+void CpuBackend::submit(std::span<const SequenceStep> step) {
+  CHECK(!finished_.has_value());
+  finished_ = run(step);
+}
+
+Result<std::vector<SequenceOutput>> CpuBackend::collect() {
+  CHECK(finished_.has_value());
+  auto result = std::move(*finished_);
+  finished_.reset();
+  return result;
+}
+
+Result<void> CpuBackend::start_profile() {
+  profile_.start();
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> create_cpu_backend(const model::ModelSpec& spec,
+                                                    const Options& options) {
+  if (options.max_sequences == 0 || options.max_rows == 0 || options.kv_blocks == 0) {
+    return fail(
+        "The CPU backend needs at least one sequence, row and KV block, and was given {}, "
+        "{} and {}.",
+        options.max_sequences, options.max_rows, options.kv_blocks);
+  }
+  WEFT_ASSIGN(CpuModel model, CpuModel::create(spec));
+  const uint32_t threads = options.threads != 0 ? options.threads : usable_cores();
+  try {
+    return std::make_unique<CpuBackend>(std::move(model), options, threads);
+  } catch (const std::bad_alloc&) {
+    return fail("There is not enough memory for {} KV blocks of {} tokens and steps of {} rows.",
+                options.kv_blocks, kBlockTokens, options.max_rows);
+  } catch (const std::system_error& error) {
+    return fail("{} threads could not be started: {}.", threads, error.what());
+  }
+}
+
+}  // namespace weft::backend

@@ -1,0 +1,106 @@
+#include "backend/cpu/cpu_model.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "backend/cpu/float_product.h"
+#include "formats/dequantize.h"
+
+namespace weft::backend {
+namespace {
+
+// Products of one input: "matmul q4_1 960x576", with the rows of all of them.
+Cost matmul_cost(std::initializer_list<const Linear*> linears) {
+  Cost cost;
+  uint64_t rows = 0;
+  uint64_t cols = 0;
+  std::string types;
+  for (const Linear* linear : linears) {
+    const model::Weight& weight = *linear->weight;
+    const std::string_view type = formats::info(weight.tensor.type).name;
+    if (types.find(type) == std::string::npos) types.append(types.empty() ? "" : "+").append(type);
+    cost.fixed_bytes += weight.tensor.data.size();
+    rows += weight.rows;
+    cols = weight.cols;
+  }
+  cost.name = fmt::format("matmul {} {}x{}", types, rows, cols);
+  cost.row_bytes = (rows + cols) * sizeof(float);
+  cost.row_flops = 2 * rows * cols;
+  return cost;
+}
+
+bool same(const model::Rope& a, const model::Rope& b) {
+  return a.pairs == b.pairs && a.dims == b.dims && a.inv_freq == b.inv_freq;
+}
+
+uint32_t find_or_add(std::vector<const model::Rope*>& ropes, const model::Rope& rope) {
+  const auto found = std::ranges::find_if(ropes, [&](const auto* r) { return same(*r, rope); });
+  if (found != ropes.end()) return static_cast<uint32_t>(found - ropes.begin());
+  ropes.push_back(&rope);
+  return static_cast<uint32_t>(ropes.size() - 1);
+}
+
+Result<CpuLayer> create_layer(const model::LayerSpec& spec) {
+  CpuLayer layer{.spec = &spec};
+  WEFT_ASSIGN(layer.attn_norm, decode_vector(spec.attn_norm));
+  WEFT_ASSIGN(layer.ffn_norm, decode_vector(spec.ffn_norm));
+  WEFT_ASSIGN(layer.q, Linear::create(spec.attn_q, spec.attn_q_bias));
+  WEFT_ASSIGN(layer.k, Linear::create(spec.attn_k, spec.attn_k_bias));
+  WEFT_ASSIGN(layer.v, Linear::create(spec.attn_v, spec.attn_v_bias));
+  WEFT_ASSIGN(layer.output, Linear::create(spec.attn_output, spec.attn_output_bias));
+  WEFT_ASSIGN(layer.gate, Linear::create(spec.ffn_gate, spec.ffn_gate_bias));
+  WEFT_ASSIGN(layer.up, Linear::create(spec.ffn_up, spec.ffn_up_bias));
+  WEFT_ASSIGN(layer.down, Linear::create(spec.ffn_down, spec.ffn_down_bias));
+  layer.qkv_cost = matmul_cost({&layer.q, &layer.k, &layer.v});
+  layer.output_cost = matmul_cost({&layer.output});
+  layer.gate_up_cost = matmul_cost({&layer.gate, &layer.up});
+  layer.down_cost = matmul_cost({&layer.down});
+  return layer;
+}
+
+void widen(CpuLimits& limits, const Linear& linear) {
+  const model::Weight& weight = *linear.weight;
+  limits.cols = std::max(limits.cols, weight.cols);
+  limits.scratch_floats =
+      std::max(limits.scratch_floats, float_product_scratch(weight.tensor.type, weight.cols));
+}
+
+void widen(CpuLimits& limits, const CpuLayer& layer) {
+  for (const Linear* linear :
+       {&layer.q, &layer.k, &layer.v, &layer.output, &layer.gate, &layer.up, &layer.down}) {
+    widen(limits, *linear);
+  }
+  limits.q = std::max(limits.q, layer.q.weight->rows);
+  limits.kv = std::max(limits.kv, layer.k.weight->rows);
+  limits.ff = std::max(limits.ff, layer.gate.weight->rows);
+  const auto pairs = static_cast<uint32_t>(layer.spec->attention.rope.inv_freq.size());
+  limits.rope_pairs = std::max(limits.rope_pairs, pairs);
+}
+
+}  // namespace
+
+Result<CpuModel> CpuModel::create(const model::ModelSpec& spec) {
+  if (spec.norm != model::NormKind::kRms) {
+    return fail("The CPU backend has no layer norm, which architecture '{}' needs.",
+                spec.architecture);
+  }
+  const formats::TensorView& embedding = spec.token_embd.tensor;
+  if (!formats::can_dequantize(embedding.type)) {
+    return fail("Tensor '{}' is of type {}, which the CPU backend cannot read.", embedding.name,
+                formats::info(embedding.type).name);
+  }
+  CpuModel model{.spec = &spec};
+  for (const model::LayerSpec& layer_spec : spec.layers) {
+    WEFT_ASSIGN(CpuLayer layer, create_layer(layer_spec));
+    layer.rope = find_or_add(model.ropes, layer_spec.attention.rope);
+    widen(model.limits, layer);
+    model.layers.push_back(std::move(layer));
+  }
+  WEFT_ASSIGN(model.output_norm, decode_vector(spec.output_norm));
+  WEFT_ASSIGN(model.head, Linear::create(spec.output, std::nullopt));
+  model.head_cost = matmul_cost({&model.head});
+  widen(model.limits, model.head);
+  return model;
+}
+
+}  // namespace weft::backend

@@ -1,0 +1,45 @@
+// A ModelSpec as the CPU backend runs it: matrices where they lie, vectors decoded, costs counted.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "backend/cpu/matmul.h"
+#include "backend/cpu/profile.h"
+#include "base/error.h"
+#include "model/spec.h"
+
+namespace weft::backend {
+
+struct CpuLayer {
+  const model::LayerSpec* spec;
+  std::vector<float> attn_norm, ffn_norm;
+  Linear q, k, v, output, gate, up, down;
+  uint32_t rope;  // in CpuModel::ropes
+  Cost qkv_cost, output_cost, gate_up_cost, down_cost;
+};
+
+// The largest sizes among all layers: what buffers are made for.
+struct CpuLimits {
+  uint32_t q = 0;   // heads * head_dim
+  uint32_t kv = 0;  // kv_heads * head_dim
+  uint32_t ff = 0;
+  uint32_t rope_pairs = 0;
+  uint32_t cols = 0;          // of any matrix
+  size_t scratch_floats = 0;  // float_product_scratch
+};
+
+struct CpuModel {
+  const model::ModelSpec* spec;
+  std::vector<CpuLayer> layers;
+  std::vector<const model::Rope*> ropes;  // each distinct one
+  std::vector<float> output_norm;
+  Linear head;
+  Cost head_cost;
+  CpuLimits limits;
+
+  // An error that names what has no kernel here.
+  [[nodiscard]] static Result<CpuModel> create(const model::ModelSpec& spec);
+};
+
+}  // namespace weft::backend
