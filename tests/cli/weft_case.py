@@ -14,7 +14,8 @@ TIME_LIMIT_S = 120
 
 class WeftCase(unittest.TestCase):
     def weft(self, *arguments, stdin="", folder=None, **environment):
-        """Runs `weft ARGUMENTS` to its end; the result has returncode, stdout and stderr as text."""
+        """Runs `weft ARGUMENTS` to its end; the result has returncode, and stdout and stderr as
+        text."""
         return subprocess.run(
             [os.environ["WEFT_BINARY"], *map(str, arguments)],
             input=stdin,

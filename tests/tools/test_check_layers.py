@@ -90,9 +90,9 @@ class CheckLayers(unittest.TestCase):
         self.assert_breach("src/kernels/a.h", "#include <webgpu/webgpu.h>\n", "only src/gpu")
 
     def test_terminal(self):
-        for text in ("std::printf(\"x\");", "std::cout << 1;", "fmt::print(\"x\");", "std::exit(1);"):
-            with self.subTest(text):
-                self.assert_breach("src/base/a.cpp", text, "src/cli")
+        for call in ('std::printf("x");', "std::cout << 1;", 'fmt::print("x");', "std::exit(1);"):
+            with self.subTest(call):
+                self.assert_breach("src/base/a.cpp", call, "src/cli")
 
     def test_terminal_where_it_belongs(self):
         self.assert_clean("src/cli/a.cpp", 'std::printf("x"); std::exit(1);')
@@ -102,7 +102,8 @@ class CheckLayers(unittest.TestCase):
         self.assert_clean(
             "src/base/a.cpp",
             "// std::cout and exit(1) live elsewhere\n"
-            "/* printf(\n) */ auto s = \"say \\\" exit(1)\"; auto r = R\"x(puts(\")x\"; char c = '\"';\n"
+            '/* printf(\n) */ auto s = "say \\" exit(1)"; auto r = R"x(puts(")x";\n'
+            "char c = '\"';\n"
             "std::snprintf(b, 1'000, \"\"); loop.exit(); on_exit(1);",
         )
 
