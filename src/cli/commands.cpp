@@ -4,6 +4,7 @@ namespace weft::cli {
 
 std::span<const Command* const> commands() {
   static constexpr const Command* kAll[] = {
+      &kDevices,
       &kInspect,
       &kCompletion,
   };

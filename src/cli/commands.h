@@ -7,6 +7,7 @@
 
 namespace weft::cli {
 
+extern const Command kDevices;
 extern const Command kInspect;
 extern const Command kCompletion;
 
