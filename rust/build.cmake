@@ -2,6 +2,8 @@
 # different checkouts in one place, so nobody else may build between the two steps.
 file(MAKE_DIRECTORY ${TARGET_DIR})
 file(LOCK ${TARGET_DIR}/weft.lock GUARD PROCESS)
+get_filename_component(checkout ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
+set(ENV{WEFT_CHECKOUT} ${checkout})
 execute_process(
   COMMAND ${CARGO} build --release --locked --target-dir ${TARGET_DIR}
   WORKING_DIRECTORY ${CMAKE_CURRENT_LIST_DIR}

@@ -9,6 +9,7 @@ export CCACHE_DIR="${CCACHE_DIR:-$cache/ccache}"
 export CCACHE_BASEDIR="$root"
 export CCACHE_NOHASHDIR=1
 export CARGO_TARGET_DIR="$cache/cargo"
+export WEFT_CHECKOUT="$root"  # rust/build.rs says why
 export PYTHONDONTWRITEBYTECODE=1
 
 # rustup's cargo is there even where no login shell has put it on the path.
