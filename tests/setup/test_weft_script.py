@@ -18,10 +18,15 @@ echo "$1" >> "$CALLS"
 if [ "$1" = --build ]; then
   [ -z "${BROKEN-}" ] || exit 1
   mkdir -p "$2/bin"
-  printf '#!/bin/sh\\necho "in $PWD: $*"\\ncat\\nexit 7\\n' > "$2/bin/weft"
-  chmod +x "$2/bin/weft"
+  cp "$PROGRAM" "$2/bin/weft"
 fi
 echo progress
+"""
+PROGRAM = """#!/bin/sh
+echo "in $PWD"
+for argument; do echo "[$argument]"; done
+cat
+exit 7
 """
 BUILD = ["install", "-S", "--build"]
 
@@ -40,6 +45,7 @@ class WeftScript(unittest.TestCase):
         (self.root / "src" / "a.cpp").write_text("", encoding="utf-8")
         self.program(self.root / "setup" / "install", INSTALL)
         self.program(self.folder / "bin" / "cmake", CMAKE)
+        self.program(self.folder / "program", PROGRAM)
         self.age()
 
     def program(self, path, text):
@@ -65,6 +71,7 @@ class WeftScript(unittest.TestCase):
                 "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
                 "HOME": str(self.folder),
                 "CALLS": str(calls),
+                "PROGRAM": str(self.folder / "program"),
                 **environment,
             },
             text=True,
@@ -76,14 +83,14 @@ class WeftScript(unittest.TestCase):
     def test_first_use_builds_and_runs(self):
         done, calls = self.weft("run", "two words")
         self.assertEqual(calls, BUILD)
-        self.assertEqual(done.stdout, "in /: run two words\ntyped\n")
+        self.assertEqual(done.stdout, "in /\n[run]\n[two words]\ntyped\n")
         self.assertIn("progress", done.stderr)
         self.assertEqual(done.returncode, 7)
 
     def test_second_use_only_runs(self):
         self.weft()
         done, calls = self.weft("run")
-        self.assertEqual((done.stdout, done.stderr, calls), ("in /: run\ntyped\n", "", []))
+        self.assertEqual((done.stdout, done.stderr, calls), ("in /\n[run]\ntyped\n", "", []))
 
     def test_changes_are_built(self):
         self.weft()
@@ -116,7 +123,7 @@ class WeftScript(unittest.TestCase):
         link = self.folder / "link"
         link.symlink_to(self.root / "weft")
         done, _ = self.weft("x", script=link, folder=self.folder)
-        self.assertEqual(done.stdout, f"in {self.folder}: x\ntyped\n")
+        self.assertEqual(done.stdout, f"in {self.folder}\n[x]\ntyped\n")
 
 
 if __name__ == "__main__":
