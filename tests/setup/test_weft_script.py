@@ -1,4 +1,4 @@
-"""./weft builds when there is something to build, and is otherwise as good as the program itself."""
+"""./weft builds when there is something to build, and else is as good as the program itself."""
 
 import os
 import pathlib
