@@ -81,7 +81,9 @@ TEST(PrefixCache, EvictsWhatWasUsedLongestAgoAndEndsASequence) {
   const std::vector<Block> b = run(cache, pool, {1, 1, 3, 3});
   const std::vector<Block> c = run(cache, pool, {4, 4});
   EXPECT_EQ(pool.n_free(), 0U);
+  EXPECT_EQ(cache.n_available(), 4U);
   EXPECT_EQ(cache.allocate(), a[1]);
+  EXPECT_EQ(cache.n_available(), 3U);
   EXPECT_EQ(cache.allocate(), b[1]);
   EXPECT_EQ(cache.allocate(), a[0]);  // b's too: older than c, and now it begins no other
   EXPECT_EQ(cache.allocate(), c[0]);

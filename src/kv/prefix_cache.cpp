@@ -63,6 +63,12 @@ std::optional<Block> PrefixCache::allocate() {
   return pool_.allocate();
 }
 
+size_t PrefixCache::n_available() const {
+  return pool_.n_free() +
+         static_cast<size_t>(std::ranges::count_if(
+             nodes_, [this](const Node& node) { return pool_.references(node.block) == 1; }));
+}
+
 void PrefixCache::touch(std::span<const NodePosition> path) {
   for (const NodePosition node : path | std::views::reverse) {
     nodes_.splice(nodes_.begin(), nodes_, node);

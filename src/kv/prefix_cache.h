@@ -34,6 +34,10 @@ class PrefixCache {
   // inserted longest ago goes first, among those that no one else uses and that begin no other.
   [[nodiscard]] std::optional<Block> allocate();
 
+  // Blocks that are free or that allocate() would evict. One more than those may be counted where
+  // equal tokens were computed side by side: a block no one uses, before one that is in use.
+  [[nodiscard]] size_t n_available() const;
+
   void clear();
   [[nodiscard]] size_t size() const { return nodes_.size(); }
 

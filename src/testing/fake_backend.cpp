@@ -1,0 +1,142 @@
+#include "testing/fake_backend.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/check.h"
+
+namespace weft::testing {
+namespace {
+
+using backend::kBlockTokens;
+using backend::Output;
+
+// SplitMix64's last step: every bit of the result depends on every bit of x.
+uint64_t mix(uint64_t x) {
+  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9U;
+  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebU;
+  return x ^ (x >> 31U);
+}
+
+uint64_t cell(Token token, uint64_t pos) { return mix((uint64_t{token} << 32U) + pos + 1); }
+
+uint64_t next_state(uint64_t state, uint64_t one_cell) { return mix(state * 3 + one_cell); }
+
+Token most_likely(const std::vector<float>& logits) {
+  return static_cast<Token>(std::ranges::max_element(logits) - logits.begin());
+}
+
+std::vector<sample::Candidate> best_of(const std::vector<float>& logits) {
+  std::vector<sample::Candidate> all;
+  for (Token token = 0; token < logits.size(); ++token) all.push_back({token, logits[token]});
+  std::ranges::sort(all, sample::better);
+  all.resize(std::min<size_t>(all.size(), backend::kMaxCandidates));
+  return all;
+}
+
+}  // namespace
+
+FakeBackend::FakeBackend(const FakeBackendOptions& options)
+    : fake_(options),
+      cells_(size_t{options.options.kv_blocks} * kBlockTokens),
+      last_tokens_(options.options.max_sequences) {
+  info_.backend = "fake";
+  info_.max_in_flight = options.max_in_flight;
+  spec_.vocab = options.vocab;
+  spec_.context = options.options.max_context;
+}
+
+void FakeBackend::check(std::span<const backend::SequenceStep> step) const {
+  CHECK(in_flight_.size() < info_.max_in_flight);
+  uint32_t rows = 0;
+  std::set<uint32_t> slots;
+  for (const backend::SequenceStep& s : step) {
+    rows += s.rows();
+    CHECK(s.slot < fake_.options.max_sequences && slots.insert(s.slot).second);
+    CHECK(s.pos + s.rows() <= fake_.options.max_context);
+    CHECK(s.pos + s.rows() <= s.blocks.size() * kBlockTokens);
+    for (const uint32_t block : s.blocks) CHECK(block < fake_.options.kv_blocks);
+    for (const Token token : s.tokens) CHECK(token < fake_.vocab);
+  }
+  CHECK(!step.empty() && rows <= fake_.options.max_rows);
+}
+
+void FakeBackend::submit(std::span<const backend::SequenceStep> step) {
+  check(step);
+  std::vector<backend::SequenceOutput> outputs;
+  for (const backend::SequenceStep& s : step) outputs.push_back(run(s));
+  in_flight_.emplace_back(std::move(outputs));
+  if (failure_) in_flight_.back() = fail("{}", *failure_);
+  ++steps_;
+  most_in_flight_ = std::max(most_in_flight_, in_flight_.size());
+  most_sequences_ = std::max(most_sequences_, step.size());
+}
+
+Result<std::vector<backend::SequenceOutput>> FakeBackend::collect() {
+  CHECK(!in_flight_.empty());
+  Result<std::vector<backend::SequenceOutput>> outputs = std::move(in_flight_.front());
+  in_flight_.pop_front();
+  return outputs;
+}
+
+void FakeBackend::fail_with(std::optional<std::string> sentence) {
+  failure_ = std::move(sentence);
+  if (!failure_) return;
+  for (auto& step : in_flight_) step = fail("{}", *failure_);
+}
+
+Result<void> FakeBackend::start_profile() { return fail("A fake backend has no kernels."); }
+
+backend::SequenceOutput FakeBackend::run(const backend::SequenceStep& step) {
+  const auto cell_at = [&](uint32_t pos) -> uint64_t& {
+    return cells_[size_t{step.blocks[pos / kBlockTokens]} * kBlockTokens + pos % kBlockTokens];
+  };
+  for (uint32_t row = 0; row < step.rows(); ++row) {
+    const Token token = step.tokens.empty() ? last_tokens_[step.slot] : step.tokens[row];
+    cell_at(step.pos + row) = cell(token, step.pos + row);
+  }
+  rows_computed_ += step.rows();
+  backend::SequenceOutput output;
+  if (step.output == Output::kNone) return output;
+  uint64_t state = 0;
+  for (uint32_t pos = 0; pos < step.pos + step.rows(); ++pos) {
+    state = next_state(state, cell_at(pos));
+    if (step.output == Output::kAllLogits && pos >= step.pos) {
+      const std::vector<float> logits = logits_of(state);
+      output.logits.insert(output.logits.end(), logits.begin(), logits.end());
+    }
+  }
+  const std::vector<float> logits = logits_of(state);
+  if (step.output == Output::kLogits) output.logits = logits;
+  if (step.output == Output::kCandidates) output.candidates = best_of(logits);
+  if (step.output == Output::kGreedy) {
+    output.token = most_likely(logits);
+    last_tokens_[step.slot] = output.token;
+  }
+  return output;
+}
+
+std::vector<float> FakeBackend::logits_of(uint64_t state) const {
+  std::vector<float> logits(fake_.vocab);
+  for (Token token = 0; token < fake_.vocab; ++token) {
+    logits[token] = static_cast<float>(mix(state + token) >> 40U) * 0x1p-22F;  // [0, 4)
+    if (token >= ' ' && token <= '~') logits[token] += 8;
+  }
+  if (fake_.end_one_in != 0 && mix(state) % fake_.end_one_in == 0) logits[fake_.end_token] = 100;
+  return logits;
+}
+
+std::vector<float> FakeBackend::expected_logits(std::span<const Token> history) const {
+  uint64_t state = 0;
+  for (size_t pos = 0; pos < history.size(); ++pos) {
+    state = next_state(state, cell(history[pos], pos));
+  }
+  return logits_of(state);
+}
+
+std::vector<Token> FakeBackend::expected_tokens(std::vector<Token> history, uint32_t n) const {
+  for (uint32_t i = 0; i < n; ++i) history.push_back(most_likely(expected_logits(history)));
+  return {history.end() - n, history.end()};
+}
+
+}  // namespace weft::testing

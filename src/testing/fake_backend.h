@@ -1,0 +1,69 @@
+// A backend without a model: the next token is a function of all tokens before it, read back from
+// its KV blocks. A wrong block table, position, slot or order of steps gives other tokens than
+// expected_tokens(), which knows no blocks.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+
+namespace weft::testing {
+
+struct FakeBackendOptions {
+  backend::Options options;
+  uint32_t vocab = 320;
+  uint32_t max_in_flight = 1;
+  // Texts of likely tokens are printable characters (of the tiny vocabulary); one token in
+  // `end_one_in` is `end_token` instead; 0: none.
+  Token end_token = 0;
+  uint32_t end_one_in = 0;
+};
+
+class FakeBackend final : public backend::Backend {
+ public:
+  explicit FakeBackend(const FakeBackendOptions& options);
+
+  [[nodiscard]] const backend::Info& info() const override { return info_; }
+  [[nodiscard]] const model::ModelSpec& spec() const override { return spec_; }
+  [[nodiscard]] const backend::Options& options() const override { return fake_.options; }
+  void submit(std::span<const backend::SequenceStep> step) override;
+  [[nodiscard]] Result<std::vector<backend::SequenceOutput>> collect() override;
+  [[nodiscard]] Result<void> start_profile() override;
+  [[nodiscard]] std::vector<backend::KernelTime> take_profile() override { return {}; }
+
+  // The logits after `history`, and its most likely continuation of `n` tokens.
+  [[nodiscard]] std::vector<float> expected_logits(std::span<const Token> history) const;
+  [[nodiscard]] std::vector<Token> expected_tokens(std::vector<Token> history, uint32_t n) const;
+
+  // collect() fails for the steps under way and those submitted from now on; nullopt: for no more.
+  void fail_with(std::optional<std::string> sentence);
+
+  [[nodiscard]] uint64_t rows_computed() const { return rows_computed_; }
+  [[nodiscard]] uint64_t steps() const { return steps_; }
+  [[nodiscard]] size_t most_in_flight() const { return most_in_flight_; }
+  [[nodiscard]] size_t most_sequences() const { return most_sequences_; }
+
+ private:
+  void check(std::span<const backend::SequenceStep> step) const;
+  [[nodiscard]] backend::SequenceOutput run(const backend::SequenceStep& step);
+  [[nodiscard]] std::vector<float> logits_of(uint64_t state) const;
+
+  FakeBackendOptions fake_;
+  backend::Info info_;
+  model::ModelSpec spec_;
+  std::vector<uint64_t> cells_;     // [kv_blocks, kBlockTokens]: each from a token and its position
+  std::vector<Token> last_tokens_;  // by slot
+  std::deque<Result<std::vector<backend::SequenceOutput>>> in_flight_;
+  std::optional<std::string> failure_;
+  uint64_t rows_computed_ = 0;
+  uint64_t steps_ = 0;
+  size_t most_in_flight_ = 0;
+  size_t most_sequences_ = 0;
+};
+
+}  // namespace weft::testing
