@@ -1,0 +1,67 @@
+// Causal attention over a paged KV cache: for each row and each of its query heads,
+//   y = softmax(scale * q . k[keys 0 to row's pos]) v
+// where neighbouring query heads share a KV head (Ainslie et al., "GQA", 2023). The pages are read
+// in place, through the block table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+#include "gpu/device.h"
+#include "kernels/dispatch.h"
+
+namespace weft::kernels {
+
+struct Attention {
+  uint32_t n_heads;
+  uint32_t n_kv_heads;
+  uint32_t head_dim;
+  uint32_t max_blocks;  // of a sequence in the block table
+  float scale;
+};
+
+struct AttentionBuffers {
+  gpu::Binding rows;         // Row [rows]
+  gpu::Binding block_table;  // u32 [sequences, max_blocks]
+  gpu::Binding q;            // f32 [rows, n_heads, head_dim]
+  gpu::Binding k_cache;      // f16 [blocks, n_kv_heads, kBlockTokens, head_dim]
+  gpu::Binding v_cache;      // the same
+  gpu::Binding y;            // f32 [rows, n_heads, head_dim]
+};
+
+// What the splits of attention_of_rows leave for its second dispatch.
+struct AttentionScratch {
+  gpu::Binding acc;
+  gpu::Binding stats;
+};
+struct AttentionScratchBytes {
+  uint64_t acc;
+  uint64_t stats;
+};
+[[nodiscard]] AttentionScratchBytes attention_scratch_bytes(const Attention& shape,
+                                                            uint32_t max_rows);
+
+// For steps of few rows, each perhaps of another sequence: the keys of a row are split over
+// workgroups (flash decoding, Dao et al. 2023), and a second dispatch puts the splits together.
+// An error where head_dim is not a multiple of 16 up to 256, or n_heads not one of n_kv_heads.
+[[nodiscard]] Result<std::array<Dispatch, 2>> attention_of_rows(gpu::Device& device,
+                                                                const Attention& shape,
+                                                                const AttentionBuffers& buffers,
+                                                                const AttentionScratch& scratch);
+
+// For steps with many rows of one sequence, which share what is read of their keys and values
+// (flash attention, Dao et al. 2022). `tiles`: Tile [tiles]; rows in no tile are left.
+// Errors as above.
+[[nodiscard]] Result<Dispatch> attention_of_tiles(gpu::Device& device, const Attention& shape,
+                                                  const AttentionBuffers& buffers,
+                                                  const gpu::Binding& tiles);
+
+// One query head over [n_keys, head_dim] keys and values, in double precision.
+[[nodiscard]] std::vector<double> attention_ref(std::span<const float> q,
+                                                std::span<const float> keys,
+                                                std::span<const float> values, double scale);
+
+}  // namespace weft::kernels

@@ -1,0 +1,113 @@
+//! Causal attention of a tile of neighbouring rows of one sequence:
+//!   y[row, head] = softmax(scale * q . k[keys 0 to row]) v
+//! A workgroup takes 64 (row, head) pairs whose heads share a KV head, and goes through the keys
+//! kKeys at a time with a running maximum (online softmax, Milakov and Gimelshein 2018). kParts
+//! invocations share a pair: each keeps kHeadDim / kParts elements of q and y in registers.
+//! const kHeadDim: a multiple of 8
+//! const kParts: divides kHeadDim / 4
+//! const kKeys: divides kBlockTokens
+//! grid: x: a KV head's pairs, 64 at a time, KV heads outermost; y: a tile
+//! import: step
+
+const kPairs = 64u;
+const kLanes = kPairs * kParts;
+const kQuads = kHeadDim / 4u / kParts;  // of an invocation
+const kLowest = -1.0e30;  // less than any score; kParts of it still fit f32
+
+struct Params {
+  tiles: u32,
+  n_heads: u32,
+  n_kv_heads: u32,
+  max_blocks: u32,  // of a sequence in block_table
+  scale: f32,
+}
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> tiles: array<Tile>;
+@group(0) @binding(1) var<storage, read> rows: array<Row>;
+@group(0) @binding(2) var<storage, read> block_table: array<u32>;  // [sequences, max_blocks]
+@group(0) @binding(3) var<storage, read> q: array<vec4f>;          // [rows, n_heads, kHeadDim / 4]
+// [blocks, n_kv_heads, kBlockTokens, kHeadDim] of f16
+@group(0) @binding(4) var<storage, read> k_cache: array<vec2u>;
+@group(0) @binding(5) var<storage, read> v_cache: array<vec2u>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4f>;  // [rows, n_heads, kHeadDim / 4]
+
+var<workgroup> k_tile: array<vec4f, kKeys * kHeadDim / 4u>;
+var<workgroup> v_tile: array<vec4f, kKeys * kHeadDim / 4u>;
+var<workgroup> part_scores: array<f32, kKeys * kLanes>;
+
+fn unpack(words: vec2u) -> vec4f {
+  return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+}
+
+// Keys first_key to first_key + kKeys - 1, which lie in one block.
+fn load_keys(first_key: u32, seq: u32, kv_head: u32, lane: u32) {
+  let block = block_table[seq * p.max_blocks + first_key / kBlockTokens];
+  let token = (block * p.n_kv_heads + kv_head) * kBlockTokens + first_key % kBlockTokens;
+  for (var i = lane; i < kKeys * kHeadDim / 4u; i += kLanes) {
+    k_tile[i] = unpack(k_cache[token * (kHeadDim / 4u) + i]);
+    v_tile[i] = unpack(v_cache[token * (kHeadDim / 4u) + i]);
+  }
+}
+
+fn sum_of_parts(key: u32, pair: u32) -> f32 {
+  var sum = part_scores[key * kLanes + pair];
+  for (var i = 1u; i < kParts; i++) { sum += part_scores[key * kLanes + i * kPairs + pair]; }
+  return sum;
+}
+
+@compute @workgroup_size(kLanes)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let heads = p.n_heads / p.n_kv_heads;  // that share a KV head
+  let groups = (kTileRows * heads + kPairs - 1u) / kPairs;
+  let kv_head = group.x / groups;
+  let tile = tiles[group.y];
+  let first_pair = group.x % groups * kPairs;
+  let n_pairs = tile.n_rows * heads;
+  if (first_pair >= n_pairs) { return; }  // the whole workgroup leaves
+  let last_row = tile.first_row + (min(first_pair + kPairs, n_pairs) - 1u) / heads;
+  let n_keys = rows[last_row].pos + 1u;
+
+  let part = lane / kPairs;
+  let pair = first_pair + lane % kPairs;
+  let row = min(tile.first_row + pair / heads, last_row);  // past the end: computed, not stored
+  let pos = rows[row].pos;
+  let place = (row * p.n_heads + kv_head * heads + pair % heads) * (kHeadDim / 4u) + part * kQuads;
+
+  var query: array<vec4f, kQuads>;
+  var acc: array<vec4f, kQuads>;
+  for (var i = 0u; i < kQuads; i++) { query[i] = q[place + i] * p.scale; }
+  var largest = kLowest;
+  var sum = 0.0;
+  for (var first_key = 0u; first_key < n_keys; first_key += kKeys) {
+    load_keys(first_key, tile.seq, kv_head, lane);
+    workgroupBarrier();
+    for (var key = 0u; key < kKeys; key++) {
+      var products = vec4f(0.0);
+      for (var i = 0u; i < kQuads; i++) {
+        products += query[i] * k_tile[key * (kHeadDim / 4u) + part * kQuads + i];
+      }
+      part_scores[key * kLanes + lane] =
+          select(kLowest, dot(products, vec4f(1.0)), first_key + key <= pos);
+    }
+    workgroupBarrier();
+    var largest_now = largest;
+    for (var key = 0u; key < kKeys; key++) {
+      largest_now = max(largest_now, sum_of_parts(key, lane % kPairs));
+    }
+    let shrink = exp(largest - largest_now);
+    largest = largest_now;
+    sum *= shrink;
+    for (var i = 0u; i < kQuads; i++) { acc[i] *= shrink; }
+    for (var key = 0u; key < kKeys; key++) {
+      let weight = exp(sum_of_parts(key, lane % kPairs) - largest);
+      sum += weight;
+      for (var i = 0u; i < kQuads; i++) {
+        acc[i] += weight * v_tile[key * (kHeadDim / 4u) + part * kQuads + i];
+      }
+    }
+    workgroupBarrier();
+  }
+  if (pair < n_pairs) {
+    for (var i = 0u; i < kQuads; i++) { y[place + i] = acc[i] / sum; }
+  }
+}
