@@ -1,0 +1,19 @@
+//! Q4_0: d (q - 8), q in 0 .. 15; a scale d for each unit.
+//! import: weight_nibbles
+
+const UNIT = 32u;
+@group(0) @binding(3) var<storage, read> quants: array<vec4u>;  // [rows, units]
+@group(0) @binding(4) var<storage, read> scales: array<u32>;    // [rows * units]: f16, two a word
+
+struct Unit {
+  quants: vec4u,
+  scale: f32,
+}
+
+fn load_unit(i: u32) -> Unit {
+  return Unit(quants[i], unpack2x16float(scales[i / 2u])[i % 2u]);
+}
+
+fn unit_quad(unit: Unit, quad: u32) -> vec4f {
+  return unit.scale * (vec4f(nibbles(unit.quants, quad)) - 8.0);
+}

@@ -1,0 +1,21 @@
+//! Q4_1: d q + m, q in 0 .. 15; d and m for each unit.
+//! import: weight_nibbles
+
+const UNIT = 32u;
+@group(0) @binding(3) var<storage, read> quants: array<vec4u>;  // [rows, units]
+@group(0) @binding(4) var<storage, read> scales: array<u32>;    // [rows, units]: f16 d, m
+
+struct Unit {
+  quants: vec4u,
+  scale: f32,
+  offset: f32,
+}
+
+fn load_unit(i: u32) -> Unit {
+  let scale = unpack2x16float(scales[i]);
+  return Unit(quants[i], scale.x, scale.y);
+}
+
+fn unit_quad(unit: Unit, quad: u32) -> vec4f {
+  return unit.scale * vec4f(nibbles(unit.quants, quad)) + unit.offset;
+}

@@ -1,0 +1,24 @@
+//! Q5_K: d scale q - dmin min, q in 0 .. 31; scale and min for each unit, d and dmin for eight units.
+//! import: weight_fifth_bit
+//! import: weight_k_header
+
+const UNIT = 32u;
+@group(0) @binding(3) var<storage, read> quants: array<vec4u>;   // [rows, units]
+@group(0) @binding(4) var<storage, read> high: array<u32>;       // [rows, units]
+@group(0) @binding(5) var<storage, read> headers: array<vec4u>;  // [rows, units / 8]
+
+struct Unit {
+  quants: vec4u,
+  high: u32,
+  scale: f32,
+  offset: f32,
+}
+
+fn load_unit(i: u32) -> Unit {
+  let scale = scale_and_offset(headers[i / 8u], i % 8u);
+  return Unit(quants[i], high[i], scale.x, scale.y);
+}
+
+fn unit_quad(unit: Unit, quad: u32) -> vec4f {
+  return unit.scale * vec4f(five_bits(unit.quants, unit.high, quad)) + unit.offset;
+}

@@ -1,0 +1,288 @@
+#include "kernels/repack.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "base/checked.h"
+
+namespace weft::kernels {
+namespace {
+
+// Eight small numbers, one a byte.
+using Eight = uint64_t;
+
+constexpr Eight kEach = 0x0101010101010101U;
+
+Eight load_eight(const std::byte* from) {
+  Eight value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+// Numbers 0, 2, 4, 6, of four bits, next to each other.
+uint32_t gather_even_nibbles(Eight levels) {
+  levels &= 0x000f000f000f000fU;
+  levels = (levels | (levels >> 12)) & 0x000000ff000000ffU;
+  return static_cast<uint32_t>((levels | (levels >> 24)) & 0xffffU);
+}
+
+// The word of lib/weight_nibbles.wgsl; takes the low four bits of each number.
+uint32_t pack_nibbles(Eight levels) {
+  return gather_even_nibbles(levels) | (gather_even_nibbles(levels >> 8) << 16);
+}
+
+// The low two bits of number e at bits 2 e and 2 e + 1.
+uint32_t pack_pairs(Eight levels) {
+  levels &= 3 * kEach;
+  levels = (levels | (levels >> 6)) & 0x000f000f000f000fU;
+  levels = (levels | (levels >> 12)) & 0x000000ff000000ffU;
+  return static_cast<uint32_t>((levels | (levels >> 24)) & 0xffffU);
+}
+
+// The lowest bit of number e at bit e.
+uint32_t pack_bits(Eight levels) {
+  return static_cast<uint32_t>(((levels & kEach) * 0x0102040810204080U) >> 56);
+}
+
+// Where the next bytes of each plane go.
+using PlaneEnds = std::array<std::byte*, kMaxPlanes>;
+
+void put(std::byte*& end, const void* from, size_t size_bytes) {
+  std::memcpy(end, from, size_bytes);
+  end += size_bytes;
+}
+
+void put_word(std::byte*& end, uint32_t word) { put(end, &word, sizeof word); }
+
+// Sixteen bytes, the low halves of which are elements 0 to 15 and the high 16 to 31.
+void put_nibble_halves(std::byte*& end, const std::byte* qs) {
+  for (const int shift : {0, 4}) {
+    put_word(end, pack_nibbles(load_eight(qs) >> shift));
+    put_word(end, pack_nibbles(load_eight(qs + 8) >> shift));
+  }
+}
+
+// Blocks of 32: scale (and min), nibbles.
+template <size_t scale_bytes>
+void repack_q4(const std::byte* block, PlaneEnds& planes) {
+  put_nibble_halves(planes[0], block + scale_bytes);
+  put(planes[1], block, scale_bytes);
+}
+
+// The same with a word of fifth bits between them.
+template <size_t scale_bytes>
+void repack_q5(const std::byte* block, PlaneEnds& planes) {
+  put_nibble_halves(planes[0], block + scale_bytes + 4);
+  put(planes[1], block + scale_bytes, 4);
+  put(planes[2], block, scale_bytes);
+}
+
+void repack_q8_0(const std::byte* block, PlaneEnds& planes) {
+  put(planes[0], block + 2, 32);
+  put(planes[1], block, 2);
+}
+
+constexpr size_t kHeaderBytes = 16;  // d, dmin and twelve bytes of scales: lib/weight_k_header.wgsl
+
+// Groups of 32; 32 bytes hold two groups, the first in the low halves.
+void put_group_nibbles(std::byte*& end, const std::byte* qs) {
+  for (int group = 0; group < 8; ++group) {
+    for (int i = 0; i < 32; i += 8) {
+      put_word(end, pack_nibbles(load_eight(qs + (group / 2) * 32 + i) >> (4 * (group % 2))));
+    }
+  }
+}
+
+void repack_q4_k(const std::byte* block, PlaneEnds& planes) {
+  put_group_nibbles(planes[0], block + kHeaderBytes);
+  put(planes[1], block, kHeaderBytes);
+}
+
+void repack_q5_k(const std::byte* block, PlaneEnds& planes) {
+  const std::byte* qh = block + kHeaderBytes;  // bit g of byte i: element i of group g
+  put_group_nibbles(planes[0], qh + 32);
+  for (int group = 0; group < 8; ++group) {
+    uint32_t word = 0;
+    for (int i = 0; i < 32; i += 8) word |= pack_bits(load_eight(qh + i) >> group) << i;
+    put_word(planes[1], word);
+  }
+  put(planes[2], block, kHeaderBytes);
+}
+
+// Two halves of four groups of 32. In a half, groups 0 and 1 are the low and 2 and 3 the high four
+// bits of its 64 bytes of ql, and the two bits 2 g of its 32 bytes of qh belong to group g.
+void repack_q6_k(const std::byte* block, PlaneEnds& planes) {
+  for (int group = 0; group < 8; ++group) {
+    const std::byte* ql = block + (group / 4) * 64 + (group % 2) * 32;
+    const std::byte* qh = block + 128 + (group / 4) * 32;
+    const int low_shift = 4 * (group % 4 / 2);
+    const int high_shift = 2 * (group % 4);
+    for (int i = 0; i < 32; i += 8) {
+      put_word(planes[0], pack_nibbles(load_eight(ql + i) >> low_shift));
+    }
+    for (int i = 0; i < 32; i += 16) {
+      put_word(planes[1], pack_pairs(load_eight(qh + i) >> high_shift) |
+                              (pack_pairs(load_eight(qh + i + 8) >> high_shift) << 16));
+    }
+  }
+  put(planes[2], block + 192, 16);  // scales
+  put(planes[3], block + 208, 2);   // d
+}
+
+constexpr uint32_t kUnitBytes = 16;
+
+struct FormatInfo {
+  std::string_view wgsl_name;
+  uint32_t unit;
+  uint32_t block;
+  uint32_t block_bytes;
+  uint32_t n_planes;
+  std::array<uint32_t, kMaxPlanes> plane_bytes;  // of a block; of a unit where blocks are single
+  void (*repack)(const std::byte* block, PlaneEnds& planes);  // null: elements stay as they are
+};
+
+const FormatInfo& info(WeightFormat format) {
+  static constexpr std::array<FormatInfo, 11> kInfos{{
+      {"weight_f32", 4, 1, 4, 1, {kUnitBytes}, nullptr},
+      {"weight_f16", 8, 1, 2, 1, {kUnitBytes}, nullptr},
+      {"weight_bf16", 8, 1, 2, 1, {kUnitBytes}, nullptr},
+      {"weight_q8_0", 16, 32, 34, 2, {32, 2}, repack_q8_0},
+      {"weight_q4_0", 32, 32, 18, 2, {16, 2}, repack_q4<2>},
+      {"weight_q4_1", 32, 32, 20, 2, {16, 4}, repack_q4<4>},
+      {"weight_q5_0", 32, 32, 22, 3, {16, 4, 2}, repack_q5<2>},
+      {"weight_q5_1", 32, 32, 24, 3, {16, 4, 4}, repack_q5<4>},
+      {"weight_q4_k", 32, 256, 144, 2, {128, 16}, repack_q4_k},
+      {"weight_q5_k", 32, 256, 176, 3, {128, 32, 16}, repack_q5_k},
+      {"weight_q6_k", 32, 256, 210, 4, {128, 64, 16, 2}, repack_q6_k},
+  }};
+  return kInfos.at(std::to_underlying(format));
+}
+
+// Blocks of a row, or units where blocks are single elements.
+uint64_t row_steps(const FormatInfo& format, uint32_t cols) {
+  return ceil_div(cols, format.repack == nullptr ? format.unit : format.block);
+}
+
+// Bytes of one plane of `rows` rows, filled up to whole words.
+uint64_t plane_bytes(const FormatInfo& format, uint32_t plane, uint64_t rows, uint32_t cols) {
+  return round_up<uint64_t>(rows * row_steps(format, cols) * format.plane_bytes[plane], 4);
+}
+
+void copy_padded(const FormatInfo& format, uint32_t cols, std::span<const std::byte> file_rows,
+                 std::byte* end) {
+  const size_t row_bytes = size_t{cols} * format.block_bytes;
+  const size_t padding = row_steps(format, cols) * kUnitBytes - row_bytes;
+  for (size_t at = 0; at < file_rows.size(); at += row_bytes) {
+    put(end, file_rows.data() + at, row_bytes);
+    end = std::fill_n(end, padding, std::byte{0});
+  }
+}
+
+}  // namespace
+
+std::string_view wgsl_name(WeightFormat format) { return info(format).wgsl_name; }
+
+uint32_t unit_of(WeightFormat format) { return info(format).unit; }
+
+uint32_t block_of(WeightFormat format) { return info(format).block; }
+
+uint64_t file_row_bytes(WeightFormat format, uint32_t cols) {
+  return uint64_t{cols / info(format).block} * info(format).block_bytes;
+}
+
+WeightLayout weight_layout(WeightFormat format, uint32_t rows, uint32_t cols) {
+  const FormatInfo& of = info(format);
+  CHECK(rows > 0 && cols > 0 && cols % of.block == 0);
+  WeightLayout layout{.format = format,
+                      .rows = rows,
+                      .cols = cols,
+                      .units = ceil_div(cols, of.unit),
+                      .n_planes = of.n_planes};
+  for (uint32_t i = 0; i < of.n_planes; ++i) {
+    const uint64_t size_bytes = plane_bytes(of, i, rows, cols);
+    layout.planes[i] = {.offset = layout.size_bytes, .size_bytes = size_bytes};
+    layout.size_bytes += round_up(size_bytes, kPlaneAlignment);
+  }
+  return layout;
+}
+
+void Weight::bind(std::vector<gpu::Binding>& bindings) const {
+  for (uint32_t i = 0; i < layout.n_planes; ++i) {
+    bindings.push_back({.buffer = buffer,
+                        .offset = layout.planes[i].offset,
+                        .size_bytes = layout.planes[i].size_bytes});
+  }
+}
+
+std::vector<RowRange> split_rows(WeightFormat format, uint32_t rows, uint32_t cols,
+                                 const gpu::Limits& limits) {
+  const FormatInfo& of = info(format);
+  const auto fits = [&](uint32_t count) {
+    if (weight_layout(format, count, cols).size_bytes > limits.max_buffer_bytes) return false;
+    for (uint32_t i = 0; i < of.n_planes; ++i) {
+      if (plane_bytes(of, i, count, cols) > limits.max_binding_bytes) return false;
+    }
+    return true;
+  };
+  // The most steps of kRowAlignment rows that fit, by bisection.
+  uint32_t most = 0;
+  uint32_t too_many = ceil_div(rows, kRowAlignment) + 1;
+  while (too_many - most > 1) {
+    const uint32_t steps = most + (too_many - most) / 2;
+    (fits(std::min(steps * kRowAlignment, rows)) ? most : too_many) = steps;
+  }
+  std::vector<RowRange> parts;
+  if (most == 0) return parts;
+  for (uint32_t first = 0; first < rows;) {
+    const uint32_t count = std::min(most * kRowAlignment, rows - first);
+    parts.push_back({.first = first, .count = count});
+    first += count;
+  }
+  return parts;
+}
+
+uint64_t repacked_bytes(const WeightLayout& layout, uint32_t count) {
+  uint64_t size_bytes = 0;
+  for (uint32_t i = 0; i < layout.n_planes; ++i) {
+    size_bytes += round_up<uint64_t>(plane_bytes(info(layout.format), i, count, layout.cols), 16);
+  }
+  return size_bytes;
+}
+
+std::vector<PlanePiece> repack(const WeightLayout& layout, RowRange rows,
+                               std::span<const std::byte> file_rows, std::span<std::byte> staging) {
+  const FormatInfo& of = info(layout.format);
+  CHECK(rows.first % kRowAlignment == 0 && rows.first <= layout.rows);
+  CHECK(rows.count <= layout.rows - rows.first);
+  CHECK(rows.count % kRowAlignment == 0 || rows.first + rows.count == layout.rows);
+  CHECK(file_rows.size() == rows.count * file_row_bytes(layout.format, layout.cols));
+  CHECK(staging.size() == repacked_bytes(layout, rows.count));
+
+  std::vector<PlanePiece> pieces;
+  PlaneEnds ends{};
+  std::byte* next = staging.data();
+  for (uint32_t i = 0; i < of.n_planes; ++i) {
+    const uint64_t size_bytes = plane_bytes(of, i, rows.count, layout.cols);
+    const uint64_t before = plane_bytes(of, i, rows.first, layout.cols);
+    pieces.push_back({.offset = layout.planes[i].offset + before, .bytes = {next, size_bytes}});
+    ends[i] = next;
+    next += round_up<uint64_t>(size_bytes, 16);
+  }
+  if (of.repack == nullptr) {
+    copy_padded(of, layout.cols, file_rows, ends[0]);
+    return pieces;
+  }
+  for (size_t at = 0; at < file_rows.size(); at += of.block_bytes) {
+    of.repack(file_rows.data() + at, ends);
+  }
+  // The last word of a plane may be half full.
+  for (uint32_t i = 0; i < of.n_planes; ++i) {
+    const std::byte* end = pieces[i].bytes.data() + pieces[i].bytes.size();
+    std::fill_n(ends[i], end - ends[i], std::byte{0});
+  }
+  return pieces;
+}
+
+}  // namespace weft::kernels

@@ -1,0 +1,88 @@
+#include "kernels/testing/random_weight.h"
+
+#include <cstring>
+
+#include "base/check.h"
+#include "base/half.h"
+#include "kernels/matvec/matvec_ref.h"
+#include "kernels/testing/kernel_fixture.h"
+
+namespace weft::kernels {
+namespace {
+
+struct HalfField {
+  size_t offset;
+  float largest;
+};
+
+// The binary16 numbers of a block: random bytes would make some of them infinite.
+std::vector<HalfField> half_fields(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::kF32:
+    case WeightFormat::kBF16:
+      return {};
+    case WeightFormat::kF16:
+      return {{0, 1}};
+    case WeightFormat::kQ8_0:
+      return {{0, 1 / 128.0F}};
+    case WeightFormat::kQ4_0:
+      return {{0, 1 / 8.0F}};
+    case WeightFormat::kQ5_0:
+      return {{0, 1 / 16.0F}};
+    case WeightFormat::kQ4_1:
+      return {{0, 1 / 8.0F}, {2, 1}};
+    case WeightFormat::kQ5_1:
+      return {{0, 1 / 16.0F}, {2, 1}};
+    case WeightFormat::kQ4_K:
+      return {{0, 1 / 512.0F}, {2, 1 / 64.0F}};
+    case WeightFormat::kQ5_K:
+      return {{0, 1 / 1024.0F}, {2, 1 / 64.0F}};
+    case WeightFormat::kQ6_K:
+      return {{208, 1 / 4096.0F}};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::byte> random_blocks(WeightFormat format, uint32_t rows, uint32_t cols,
+                                     uint32_t seed) {
+  const size_t size = rows * file_row_bytes(format, cols);
+  const size_t n_blocks = size_t{rows} * (cols / block_of(format));
+  std::vector<std::byte> blocks(size);
+  const std::vector<uint32_t> words = random_words(size / 4 + 1, seed);
+  std::memcpy(blocks.data(), words.data(), size);
+  const std::vector<float> numbers = random_floats(2 * n_blocks, seed + 1);
+  for (size_t b = 0; b < n_blocks; ++b) {
+    std::byte* block = blocks.data() + b * (size / n_blocks);
+    if (format == WeightFormat::kF32) std::memcpy(block, &numbers[b], 4);
+    if (format == WeightFormat::kBF16) {
+      const uint16_t bits = float_to_bf16(numbers[b]);
+      std::memcpy(block, &bits, 2);
+    }
+    size_t next = 2 * b;
+    for (const HalfField& field : half_fields(format)) {
+      const uint16_t bits = float_to_half(field.largest * numbers[next++]);
+      std::memcpy(block + field.offset, &bits, 2);
+    }
+  }
+  return blocks;
+}
+
+RandomWeight::RandomWeight(gpu::Device& device, WeightFormat format, uint32_t rows, uint32_t cols,
+                           uint32_t seed)
+    : layout_(weight_layout(format, rows, cols)), blocks_(random_blocks(format, rows, cols, seed)) {
+  auto buffer = device.create_buffer(layout_.size_bytes, "weight");
+  CHECK(buffer.has_value());
+  buffer_ = std::move(*buffer);
+  std::vector<std::byte> staging(repacked_bytes(layout_, rows));
+  for (const PlanePiece& piece : repack(layout_, {.count = rows}, blocks_, staging)) {
+    device.write(buffer_, piece.offset, piece.bytes);
+  }
+}
+
+std::vector<double> RandomWeight::values() const {
+  return dequantize_ref(layout_.format, layout_.cols, blocks_);
+}
+
+}  // namespace weft::kernels
