@@ -65,6 +65,10 @@ std::string pop_error(DeviceState& state) {
   return one_line(message);
 }
 
+std::string memory_note(const AdapterInfo& info) {
+  return info.memory_bytes ? fmt::format(" in its memory of {} bytes", *info.memory_bytes) : "";
+}
+
 // A buffer, or an error that names both numbers.
 Result<Handle<WGPUBufferImpl>> make_buffer(DeviceState& state, uint64_t size_bytes,
                                            WGPUBufferUsage usage, std::string_view label) {
@@ -80,8 +84,8 @@ Result<Handle<WGPUBufferImpl>> make_buffer(DeviceState& state, uint64_t size_byt
   wgpuDevicePushErrorScope(device, WGPUErrorFilter_OutOfMemory);
   Handle<WGPUBufferImpl> buffer(wgpuDeviceCreateBuffer(device, &descriptor));
   if (const std::string error = pop_error(state); !error.empty() || !buffer) {
-    return fail("GPU '{}' has no room for buffer '{}' of {} bytes (its memory is {} bytes): {}",
-                state.info.name, label, size_bytes, state.info.memory_bytes.value_or(0), error);
+    return fail("GPU '{}' has no room for buffer '{}' of {} bytes{}. {}", state.info.name, label,
+                size_bytes, memory_note(state.info), error);
   }
   return buffer;
 }

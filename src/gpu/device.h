@@ -125,7 +125,8 @@ class Device {
   void write(const Buffer& buffer, uint64_t offset, std::span<const std::byte> bytes);
 
   // Returns at once and compiles in the background; wait_for_pipelines() comes before the first
-  // dispatch. Equal descriptors (whatever their label) give the same pipeline.
+  // dispatch. Equal descriptors (whatever their label) give the same pipeline; one that failed is
+  // tried again.
   [[nodiscard]] Pipeline pipeline(const PipelineDesc& desc);
 
   // The WGSL of every pipeline that was asked for.

@@ -182,6 +182,8 @@ TEST_F(GpuTest, CompileErrorNamesLabelAndLine) {
   EXPECT_THAT(compiled.error().message(),
               AllOf(HasSubstr("'scale'"), HasSubstr("line 12"), HasSubstr("fn wrong() { let x")));
   EXPECT_TRUE(device_->wait_idle());  // said once
+  (void)device_->pipeline(desc);
+  EXPECT_FALSE(device_->wait_for_pipelines());  // but for who asks again
 }
 
 TEST_F(GpuTest, MissingBindingIsAnErrorWithLabel) {

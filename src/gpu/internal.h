@@ -67,13 +67,16 @@ class ErrorSink {
 };
 
 struct PipelineState {
+  enum class Stage : uint8_t { kCompiling, kReady, kFailed };
+
+  Stage stage = Stage::kCompiling;
   std::string label;
   std::string_view wgsl;  // in the key of DeviceState::pipelines
   Handle<WGPUBindGroupLayoutImpl> group_layout;
   Handle<WGPUShaderModuleImpl> module;
-  Handle<WGPUComputePipelineImpl> pipeline;  // empty until compiled
+  Handle<WGPUComputePipelineImpl> pipeline;  // kReady
   WGPUFuture compiled{};
-  std::string error;
+  std::string error;  // kFailed
   size_t n_bindings = 0;
   uint32_t immediate_bytes = 0;
 };

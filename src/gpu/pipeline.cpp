@@ -86,14 +86,16 @@ std::string shader_error(WGPUInstance instance, const PipelineState& pipeline) {
   return first.error;
 }
 
-WGPUFuture compile(WGPUDevice device, const PipelineDesc& desc, WGPUPipelineLayout layout,
-                   PipelineState& state) {
+void start_compiling(WGPUDevice device, const PipelineDesc& desc, PipelineState& state) {
+  state.group_layout = make_group_layout(device, desc);
+  state.module = make_module(device, desc);
+  const Handle<WGPUPipelineLayoutImpl> layout = make_layout(device, desc, state.group_layout.get());
   std::vector<WGPUConstantEntry> constants;
   for (const Override& entry : desc.overrides) {
     constants.push_back({.key = view(entry.name), .value = entry.value});
   }
   const WGPUComputePipelineDescriptor descriptor{.label = view(desc.label),
-                                                 .layout = layout,
+                                                 .layout = layout.get(),
                                                  .compute = {.module = state.module.get(),
                                                              .entryPoint = view("main"),
                                                              .constantCount = constants.size(),
@@ -108,7 +110,8 @@ WGPUFuture compile(WGPUDevice device, const PipelineDesc& desc, WGPUPipelineLayo
             if (pipeline == nullptr) result.error = one_line(text(message));
           },
       .userdata1 = &state};
-  return wgpuDeviceCreateComputePipelineAsync(device, &descriptor, on_done);
+  state.stage = PipelineState::Stage::kCompiling;
+  state.compiled = wgpuDeviceCreateComputePipelineAsync(device, &descriptor, on_done);
 }
 
 }  // namespace
@@ -117,19 +120,16 @@ const std::string& Pipeline::label() const { return state_->label; }
 
 Pipeline Device::pipeline(const PipelineDesc& desc) {
   const auto [place, is_new] = state_->pipelines.try_emplace(pipeline_key(desc));
-  if (!is_new) return Pipeline(place->second.get());
-  const WGPUDevice device = state_->device.get();
-  place->second = std::make_unique<PipelineState>();
+  if (is_new) place->second = std::make_unique<PipelineState>();
   PipelineState& state = *place->second;
-  state.label = desc.label;
-  state.wgsl = std::string_view(place->first).substr(place->first.size() - desc.wgsl.size());
-  state.n_bindings = desc.bindings.size();
-  state.immediate_bytes = desc.immediate_bytes;
-  state.group_layout = make_group_layout(device, desc);
-  state.module = make_module(device, desc);
-  const Handle<WGPUPipelineLayoutImpl> layout = make_layout(device, desc, state.group_layout.get());
-  state.compiled = compile(device, desc, layout.get(), state);
-  state_->compiling.push_back(&state);
+  if (is_new || state.stage == PipelineState::Stage::kFailed) {
+    state.label = desc.label;
+    state.wgsl = std::string_view(place->first).substr(place->first.size() - desc.wgsl.size());
+    state.n_bindings = desc.bindings.size();
+    state.immediate_bytes = desc.immediate_bytes;
+    start_compiling(state_->device.get(), desc, state);
+    state_->compiling.push_back(&state);
+  }
   return Pipeline(&state);
 }
 
@@ -140,10 +140,12 @@ std::vector<std::string_view> Device::shaders() const {
 }
 
 Result<void> Device::wait_for_pipelines() {
+  using Stage = PipelineState::Stage;
   std::string first_error;
   for (PipelineState* pipeline : state_->compiling) {
     wait(state_->instance(), pipeline->compiled);
-    if (!pipeline->pipeline && first_error.empty()) {
+    pipeline->stage = pipeline->pipeline ? Stage::kReady : Stage::kFailed;
+    if (pipeline->stage == Stage::kFailed && first_error.empty()) {
       const std::string in_shader = shader_error(state_->instance(), *pipeline);
       first_error = fmt::format("Shader '{}' does not compile: {}", pipeline->label,
                                 in_shader.empty() ? pipeline->error : in_shader);

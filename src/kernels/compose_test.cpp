@@ -55,7 +55,7 @@ TEST(WgslFiles, AreSortedByName) {
   EXPECT_TRUE(std::ranges::is_sorted(wgsl_files(), {}, &WgslFile::name));
 }
 
-TEST(Compose, AnUnknownFileIsOurMistake) {
+TEST(ComposeDeathTest, AnUnknownFileIsOurMistake) {
   EXPECT_DEATH((void)compose({.kernel = "no_such_kernel"}), "no_such|files.end");
 }
 

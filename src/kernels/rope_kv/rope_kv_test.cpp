@@ -106,7 +106,7 @@ class RopeKvTest : public KernelTest {
       }
       written += c.head_dim;
     }
-    const auto untouched = [](uint16_t half) { return half == (TestBuffer::kCanary & 0xffffU); };
+    const auto untouched = [](uint16_t half) { return half == (kNan & 0xffffU); };
     EXPECT_EQ(std::ranges::count_if(outcome.k_cache, untouched), pages.size() - written);
     EXPECT_EQ(std::ranges::count_if(outcome.v_cache, untouched), pages.size() - written);
   }

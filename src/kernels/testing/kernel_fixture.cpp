@@ -83,18 +83,14 @@ void KernelTest::SetUp() {
 
 gpu::Device& KernelTest::device() { return *DeviceOfProgram::get().device; }
 
-std::vector<uint32_t> KernelTest::nans(size_t count) {
-  return std::vector<uint32_t>(count, TestBuffer::kCanary);
-}
-
-TestBuffer KernelTest::upload(std::span<const std::byte> bytes) {
+TestBuffer KernelTest::upload(std::span<const std::byte> bytes, uint32_t margin_word) {
   const uint64_t inside = round_up<uint64_t>(bytes.size(), 4);
-  std::vector<uint32_t> words = nans((inside + 2 * TestBuffer::kMargin) / 4);
+  std::vector<uint32_t> words((inside + 2 * TestBuffer::kMargin) / 4, margin_word);
   std::memcpy(words.data() + TestBuffer::kMargin / 4, bytes.data(), bytes.size());
   auto buffer = device().create_buffer(4 * words.size(), "test");
   CHECK(buffer.has_value());
   device().write(*buffer, 0, std::as_bytes(std::span(words)));
-  return TestBuffer(std::move(*buffer), bytes.size());
+  return {std::move(*buffer), bytes.size(), margin_word};
 }
 
 void KernelTest::run(std::span<const Dispatch> dispatches, const StepCounts& step) {
@@ -119,13 +115,13 @@ std::vector<std::byte> KernelTest::download(const TestBuffer& buffer) {
     ADD_FAILURE() << bytes.error().message();
     return {};
   }
-  const auto is_canary = [&](uint64_t offset) {
-    return std::memcmp(bytes->data() + offset, &TestBuffer::kCanary, 4) == 0;
+  const auto is_untouched = [&](uint64_t offset) {
+    const uint32_t word = buffer.margin_word();
+    return std::memcmp(bytes->data() + offset, &word, sizeof word) == 0;
   };
   for (uint64_t i = 0; i < TestBuffer::kMargin; i += 4) {
-    EXPECT_TRUE(is_canary(i)) << "written " << TestBuffer::kMargin - i
-                              << " bytes before the output";
-    EXPECT_TRUE(is_canary(size - 4 - i)) << "written past the output";
+    EXPECT_TRUE(is_untouched(i)) << "written " << TestBuffer::kMargin - i << " bytes before";
+    EXPECT_TRUE(is_untouched(size - 4 - i)) << "written past the end";
   }
   const auto inside = bytes->subspan(TestBuffer::kMargin, buffer.size_bytes());
   return {inside.begin(), inside.end()};

@@ -44,24 +44,29 @@ struct Tolerance {
 void expect_near(std::span<const float> got, std::span<const double> want,
                  const Tolerance& tolerance);
 
-// A buffer of the test, bound with the canary that follows it.
+// Words that fill what a kernel must not touch.
+inline constexpr uint32_t kNan = 0x7fc07fc0U;     // as f32 and as two f16: what it makes is NaN too
+inline constexpr uint32_t kCanary = 0xb0a710adU;  // no NaN: a NaN written over it shows
+
+// A buffer of the test, bound with the margin that follows it.
 class TestBuffer {
  public:
-  static constexpr uint64_t kMargin = 256;          // bytes before and after
-  static constexpr uint32_t kCanary = 0x7fc07fc0U;  // NaN as f32 and as two f16
+  static constexpr uint64_t kMargin = 256;  // bytes before and after
 
-  explicit TestBuffer(gpu::Buffer buffer, uint64_t size_bytes)
-      : buffer_(std::move(buffer)), size_bytes_(size_bytes) {}
+  TestBuffer(gpu::Buffer buffer, uint64_t size_bytes, uint32_t margin_word)
+      : buffer_(std::move(buffer)), size_bytes_(size_bytes), margin_word_(margin_word) {}
 
   [[nodiscard]] operator gpu::Binding() const {
     return {.buffer = &buffer_, .offset = kMargin, .size_bytes = buffer_.size_bytes() - kMargin};
   }
   [[nodiscard]] const gpu::Buffer& buffer() const { return buffer_; }
   [[nodiscard]] uint64_t size_bytes() const { return size_bytes_; }
+  [[nodiscard]] uint32_t margin_word() const { return margin_word_; }
 
  private:
   gpu::Buffer buffer_;
-  uint64_t size_bytes_;  // between the margins
+  uint64_t size_bytes_;   // between the margins
+  uint32_t margin_word_;  // fills the margins
 };
 
 class KernelTest : public testing::Test {
@@ -73,7 +78,7 @@ class KernelTest : public testing::Test {
 
   template <class T>
   [[nodiscard]] TestBuffer input(std::span<const T> values) {
-    return upload(std::as_bytes(values));
+    return upload(std::as_bytes(values), kNan);
   }
   template <class T>
   [[nodiscard]] TestBuffer input(const std::vector<T>& values) {
@@ -81,7 +86,8 @@ class KernelTest : public testing::Test {
   }
   template <class T>
   [[nodiscard]] TestBuffer output(size_t count) {
-    return input(nans((count * sizeof(T) + 3) / 4));
+    const std::vector<uint32_t> nans((count * sizeof(T) + 3) / 4, kNan);
+    return upload(std::as_bytes(std::span(nans)).first(count * sizeof(T)), kCanary);
   }
 
   // Runs them one after the other in one submission.
@@ -97,9 +103,8 @@ class KernelTest : public testing::Test {
   }
 
  private:
-  static std::vector<uint32_t> nans(size_t count);
-  TestBuffer upload(std::span<const std::byte> bytes);
-  std::vector<std::byte> download(const TestBuffer& buffer);  // checks the canaries
+  TestBuffer upload(std::span<const std::byte> bytes, uint32_t margin_word);
+  std::vector<std::byte> download(const TestBuffer& buffer);  // checks the margins
 };
 
 }  // namespace weft::kernels
