@@ -1,6 +1,6 @@
 #include "kernels/rms_norm/rms_norm.h"
 
-#include <array>
+#include <vector>
 
 #include "kernels/compose.h"
 #include "kernels/gen/rms_norm.wgsl.h"
@@ -10,11 +10,12 @@ namespace {
 
 constexpr uint32_t kLanes = 256;
 
-Variant variant_of(WorkgroupSum sum) {
+Variant variant_of(WorkgroupSum sum, bool gathers) {
   Variant variant{.kernel = "rms_norm", .overrides = {{"WG", kLanes}}};
   if (sum == WorkgroupSum::kSubgroup) {
-    variant.imports = {{"workgroup_sum", "workgroup_sum_subgroup"}};
+    variant.imports.emplace_back("workgroup_sum", "workgroup_sum_subgroup");
   }
+  if (gathers) variant.imports.emplace_back("source_row", "source_row_of_output");
   return variant;
 }
 
@@ -26,14 +27,17 @@ WorkgroupSum workgroup_sum_for(const gpu::AdapterInfo& info) {
 
 Dispatch rms_norm(gpu::Device& device, const RmsNorm& shape, const RmsNormBuffers& buffers,
                   WorkgroupSum sum) {
-  const gpu::Pipeline pipeline = device.pipeline(compose(variant_of(sum)));
-  const std::array bindings{buffers.x, buffers.w, buffers.y};
+  const bool gathers = buffers.outputs.buffer != nullptr;
+  const Count count = gathers ? Count::kOutputs : Count::kRows;
+  const gpu::Pipeline pipeline = device.pipeline(compose(variant_of(sum, gathers)));
+  std::vector<gpu::Binding> bindings{buffers.x, buffers.w, buffers.y};
+  if (gathers) bindings.push_back(buffers.outputs);
   return {.label = "rms_norm",
           .pipeline = pipeline,
           .group = device.bind_group(pipeline, bindings, "rms_norm"),
           .immediates = Immediates(RmsNormParams{.rows = 0, .cols = shape.cols, .eps = shape.eps}),
-          .count = shape.rows,
-          .x = {.count = shape.rows},
+          .count = count,
+          .x = {.count = count},
           .bytes = uint64_t{4} * shape.cols,
           .bytes_per_count = uint64_t{8} * shape.cols,
           .flops_per_count = uint64_t{4} * shape.cols};

@@ -1,4 +1,5 @@
-// y[r, c] = x[r, c] * w[c] / sqrt(mean(x[r, :]^2) + eps), for each row of the step.
+// y[r, c] = x[r, c] * w[c] / sqrt(mean(x[r, :]^2) + eps), for each row of the step; or for the rows
+// that are outputs alone, gathered: y has a row for each output then.
 // Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019).
 #pragma once
 
@@ -12,15 +13,15 @@
 namespace weft::kernels {
 
 struct RmsNorm {
-  Count rows = Count::kRows;
   uint32_t cols = 0;
   float eps = 0;
 };
 
 struct RmsNormBuffers {
-  gpu::Binding x;  // f32 [rows, cols]
-  gpu::Binding w;  // f32 [cols]
-  gpu::Binding y;  // f32 [rows, cols]
+  gpu::Binding x;        // f32 [rows, cols]
+  gpu::Binding w;        // f32 [cols]
+  gpu::Binding y;        // f32 [rows or outputs, cols]
+  gpu::Binding outputs;  // u32 [outputs]: the row of each; or no buffer
 };
 
 enum class WorkgroupSum : uint8_t { kPlain, kSubgroup };

@@ -1,7 +1,8 @@
 //! Divides each row of x by its root mean square and scales it by w:
-//!   y[r, c] = x[r, c] * w[c] * inverseSqrt(mean(x[r, :]^2) + eps)
+//!   y[r, c] = x[s, c] * w[c] * inverseSqrt(mean(x[s, :]^2) + eps),  s = source_row(r)
 //! grid: one workgroup a row, folded past 65535 rows
 //! import: workgroup_sum
+//! import: source_row
 
 override WG: u32;
 
@@ -11,7 +12,7 @@ struct Params {
   eps: f32,
 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, cols]
+@group(0) @binding(0) var<storage, read> x: array<f32>;        // [source rows, cols]
 @group(0) @binding(1) var<storage, read> w: array<f32>;        // [cols]
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows, cols]
 
@@ -19,12 +20,13 @@ var<immediate> p: Params;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, lane: Lane) {
   let row = group.x + group.y * groups.x;
   if (row >= p.rows) { return; }  // the whole workgroup leaves: barriers stay uniform
+  let source = source_row(row) * p.cols;
   let first = row * p.cols;
   var squares = 0.0;
   for (var c = lane.index; c < p.cols; c += WG) {
-    let value = x[first + c];
+    let value = x[source + c];
     squares += value * value;
   }
   let scale = inverseSqrt(workgroup_sum(squares, lane) / f32(p.cols) + p.eps);
-  for (var c = lane.index; c < p.cols; c += WG) { y[first + c] = x[first + c] * scale * w[c]; }
+  for (var c = lane.index; c < p.cols; c += WG) { y[first + c] = x[source + c] * scale * w[c]; }
 }

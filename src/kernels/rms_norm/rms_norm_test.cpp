@@ -51,6 +51,28 @@ TEST_F(RmsNormTest, RowsPastOneDimensionOfTheGrid) {
               {.relative = 16 * kEpsilon});
 }
 
+TEST_F(RmsNormTest, GathersTheRowsThatAreOutputs) {
+  constexpr uint32_t kCols = 70;
+  const std::vector<float> x = random_floats(5 * kCols, 6);
+  const std::vector<float> w = random_floats(kCols, 7, 0.5F, 2);
+  const std::vector<uint32_t> outputs{4, 0, 4};
+  std::vector<float> gathered;
+  for (const uint32_t row : outputs) {
+    gathered.insert(gathered.end(), x.begin() + row * kCols, x.begin() + (row + 1) * kCols);
+  }
+  for (const WorkgroupSum sum : sums()) {
+    const TestBuffer x_buffer = input(x);
+    const TestBuffer w_buffer = input(w);
+    const TestBuffer outputs_buffer = input(outputs);
+    const TestBuffer y_buffer = output<float>(gathered.size());
+    run(rms_norm(device(), {.cols = kCols, .eps = kEps},
+                 {.x = x_buffer, .w = w_buffer, .y = y_buffer, .outputs = outputs_buffer}, sum),
+        {.rows = 5, .outputs = 3});
+    expect_near(values<float>(y_buffer), rms_norm_ref(gathered, w, kEps),
+                {.relative = 16 * kEpsilon});
+  }
+}
+
 TEST_F(RmsNormTest, ARowOfZerosStaysZero) {
   for (const WorkgroupSum sum : sums()) {
     expect_near(compute(std::vector<float>(40), std::vector<float>(40, 1), sum),
