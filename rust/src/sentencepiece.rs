@@ -15,6 +15,8 @@ pub struct SentencePiece {
     tokens: AHashMap<Box<str>, (u32, f32)>,
     byte_tokens: Box<[Option<u32>; 256]>,
     unknown: Option<u32>,
+    /// No token has a space behind another character: then words can be merged one by one.
+    splits_words: bool,
 }
 
 /// A stretch of the text. `size` is 0 once it has been joined to the one before it.
@@ -52,6 +54,12 @@ impl PartialEq for Candidate {
 }
 impl Eq for Candidate {}
 
+/// Where the next word begins in `text`: at the first space behind another character.
+fn next_word(text: &str) -> usize {
+    let spaces = text.len() - text.trim_start_matches(SPACE).len();
+    text[spaces..].find(SPACE).map_or(text.len(), |begin| spaces + begin)
+}
+
 impl SentencePiece {
     /// `tokens` are the texts by id.
     pub fn new(tokens: &[&str], scores: &[f32], pieces: &Pieces, unknown: Option<u32>) -> Self {
@@ -64,6 +72,9 @@ impl SentencePiece {
                 .collect(),
             byte_tokens: Box::new(std::array::from_fn(|byte| pieces.byte_token(byte as u8))),
             unknown,
+            splits_words: (0u32..)
+                .zip(tokens)
+                .all(|(id, text)| !mergeable(id) || next_word(text) == text.len()),
         }
     }
 
@@ -73,12 +84,18 @@ impl SentencePiece {
         escaped.extend(wants_space.then_some(SPACE));
         escaped.extend(text.chars().map(|c| if c == ' ' { SPACE } else { c }));
         let mut after_unknown = false;
-        for symbol in self.merge(&escaped).iter().filter(|symbol| symbol.size > 0) {
-            let known = self.push_known(&escaped[symbol.begin..symbol.begin + symbol.size], ids);
-            if !known && !after_unknown {
-                ids.extend(self.unknown);
+        let mut rest = escaped.as_str();
+        while !rest.is_empty() {
+            let end = if self.splits_words { next_word(rest) } else { rest.len() };
+            let (word, following) = rest.split_at(end);
+            for symbol in self.merge(word).iter().filter(|symbol| symbol.size > 0) {
+                let known = self.push_known(&word[symbol.begin..symbol.begin + symbol.size], ids);
+                if !known && !after_unknown {
+                    ids.extend(self.unknown);
+                }
+                after_unknown = !known;
             }
-            after_unknown = !known;
+            rest = following;
         }
     }
 

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::io;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Serde, Value};
+use minijinja::value::{Kwargs, Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 use crate::python_json;
@@ -76,6 +76,11 @@ fn environment() -> Result<Environment<'static>, String> {
     environment.set_formatter(write_value);
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     environment.add_filter("tojson", tojson);
+    environment.add_filter("escape", escape);
+    environment.add_filter("e", escape);
+    environment.add_test("iterable", is_iterable);
+    environment.add_test("sequence", is_sequence);
+    environment.add_test("number", is_number);
     environment.add_function("raise_exception", raise_exception);
     environment.add_function("strftime_now", strftime_now);
     Ok(environment)
@@ -148,7 +153,39 @@ fn write_value(output: &mut Output, _: &mut State, value: &Value) -> Result<(), 
 fn tojson(value: &Value, options: Kwargs) -> Result<Value, Error> {
     let style = python_json::Style::from_options(&options)?;
     options.assert_all_used()?;
-    python_json::dump(value, &style).map(Value::from_safe_string)
+    python_json::dump(value, &style).map(Value::from)
+}
+
+/// Templates are text and not HTML, but those that ask for HTML's escapes get them.
+fn escape(value: &Value) -> String {
+    let mut escaped = String::new();
+    for character in value.to_string().chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '\'' => escaped.push_str("&#39;"),
+            '"' => escaped.push_str("&#34;"),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+// Python's view of what these words mean; that of minijinja is another.
+
+fn is_iterable(value: &Value) -> bool {
+    use ValueKind::*;
+    matches!(value.kind(), Undefined | String | Bytes | Seq | Map | Iterable)
+}
+
+fn is_sequence(value: &Value) -> bool {
+    use ValueKind::*;
+    matches!(value.kind(), Undefined | String | Bytes | Seq | Map)
+}
+
+fn is_number(value: &Value) -> bool {
+    matches!(value.kind(), ValueKind::Number | ValueKind::Bool)
 }
 
 fn raise_exception(message: String) -> Result<Value, Error> {
