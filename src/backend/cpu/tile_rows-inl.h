@@ -34,6 +34,8 @@ struct TileRows {
   const uint8_t* block;                    // of the first row
   alignas(64) int32_t offsets[kTileRows];  // from it to each row's, bytes
 
+  const uint8_t* ahead;  // what will be read some time later
+
   [[nodiscard]] HWY_INLINE const uint8_t* at(size_t row, size_t byte) const {
     return block + offsets[row] + byte;
   }
