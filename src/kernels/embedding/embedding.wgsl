@@ -1,0 +1,32 @@
+//! x[row, :] = W[token of the row, :], for the rows whose token lies in this part of W.
+//! grid: x covers the quads (four columns) of one row, y: a row
+//! import: step
+//! import: weight
+
+override WG: u32;
+
+struct Params {
+  rows: u32,
+  quads: u32,         // of a row of x
+  units: u32,         // of a row of W
+  vocab: u32,         // tokens from here on are taken for the last
+  first_token: u32,   // of this part
+  part_tokens: u32,
+}
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> rows: array<Row>;
+@group(0) @binding(1) var<storage, read> slot_tokens: array<u32>;  // [slots]
+@group(0) @binding(2) var<storage, read_write> x: array<vec4f>;    // [rows, quads]
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let quad = group.x * WG + lane;
+  if (quad >= p.quads) { return; }
+  let row = rows[group.y];
+  var token = row.token;
+  if (token == kTokenOfSlot) { token = slot_tokens[row.slot]; }
+  let part_token = min(token, p.vocab - 1u) - p.first_token;  // wraps where the part starts later
+  if (part_token >= p.part_tokens) { return; }
+  let unit = load_unit(part_token * p.units + 4u * quad / UNIT);
+  x[group.y * p.quads + quad] = unit_quad(unit, quad % (UNIT / 4u));
+}
