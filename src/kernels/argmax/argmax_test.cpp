@@ -50,8 +50,7 @@ TEST_F(ArgmaxTest, IsTheLargestOfEachOutput) {
       want.push_back(argmax_ref(std::span(logits).subspan(i * vocab, vocab)));
     }
     EXPECT_EQ(outcome.sampled, want);
-    EXPECT_EQ(outcome.slot_tokens,
-              (std::vector{kNan, want[2], want[1], want[0], kNan}));
+    EXPECT_EQ(outcome.slot_tokens, (std::vector{kNan, want[2], want[1], want[0], kNan}));
   }
 }
 
