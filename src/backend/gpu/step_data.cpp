@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 
+#include "backend/gpu/storage.h"
 #include "base/check.h"
 #include "base/checked.h"
 
@@ -40,13 +41,14 @@ Result<StepData> StepData::create(gpu::Device& device, const Options& options) {
   constexpr size_t kRowWords = sizeof(kernels::Row) / sizeof(uint32_t);
   constexpr size_t kTileWords = sizeof(kernels::Tile) / sizeof(uint32_t);
   StepData data;
+  data.max_outputs_ = max_outputs(options);
   data.max_blocks_ = ceil_div(options.max_context, kBlockTokens);
   // A sequence may leave its last tile part empty.
   const size_t tiles = ceil_div(options.max_rows, kernels::kTileRows) + options.max_sequences;
   WEFT_ASSIGN(data.rows_, Region::create(device, options.max_rows * kRowWords, "step rows"));
   WEFT_ASSIGN(data.table_, Region::create(device, size_t{options.max_sequences} * data.max_blocks_,
                                           "block table"));
-  WEFT_ASSIGN(data.written_outputs_, Region::create(device, kMaxOutputs, "step outputs"));
+  WEFT_ASSIGN(data.written_outputs_, Region::create(device, data.max_outputs_, "step outputs"));
   WEFT_ASSIGN(data.tiles_, Region::create(device, tiles * kTileWords, "step tiles"));
   return data;
 }
@@ -99,7 +101,7 @@ void StepData::add_outputs(const SequenceStep& sequence, uint32_t first_row) {
 
 void StepData::write(gpu::Device& device, uint32_t first_output) {
   const std::span part = std::span(outputs_).subspan(first_output);
-  counts_.outputs = std::min(kMaxOutputs, narrow<uint32_t>(part.size()));
+  counts_.outputs = std::min(max_outputs_, narrow<uint32_t>(part.size()));
   rows_.write(device, row_words_);
   table_.write(device, table_words_);
   written_outputs_.write(device, part.first(counts_.outputs));

@@ -14,9 +14,6 @@
 
 namespace weft::backend {
 
-// Rows whose logits one pass of the head computes; a step that wants more runs the head again.
-inline constexpr uint32_t kMaxOutputs = 64;
-
 class StepData {
  public:
   [[nodiscard]] static Result<StepData> create(gpu::Device& device, const Options& options);
@@ -24,8 +21,8 @@ class StepData {
   // Describes `step` on the host. Nothing is uploaded yet.
   void build(std::span<const SequenceStep> step);
 
-  // Uploads what differs from what the device has. Outputs: those from `first_output` on, at most
-  // kMaxOutputs.
+  // Uploads what differs from what the device has. Of the outputs those from `first_output` on, at
+  // most max_outputs() of them.
   void write(gpu::Device& device, uint32_t first_output);
 
   // Of the outputs that were written last.
@@ -59,6 +56,7 @@ class StepData {
   void add_outputs(const SequenceStep& sequence, uint32_t first_row);
 
   uint32_t max_blocks_ = 0;
+  uint32_t max_outputs_ = 0;
   Region rows_, table_, written_outputs_, tiles_;
   std::vector<uint32_t> row_words_, table_words_, outputs_, tile_words_;
   kernels::StepCounts counts_;

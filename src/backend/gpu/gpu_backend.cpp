@@ -1,0 +1,158 @@
+#include "backend/gpu/gpu_backend.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "backend/gpu/outputs.h"
+#include "backend/gpu/plan.h"
+#include "backend/gpu/profiler.h"
+#include "backend/gpu/step_data.h"
+#include "backend/gpu/storage.h"
+#include "backend/gpu/weights.h"
+#include "base/check.h"
+#include "base/checked.h"
+
+namespace weft::backend {
+namespace {
+
+// Steps that may be on their way: enough for the GPU to have the next one while the host reads.
+constexpr uint32_t kMaxInFlight = 4;
+
+class GpuBackend final : public Backend {
+ public:
+  GpuBackend(const model::ModelSpec& spec, const Options& options, gpu::Device device)
+      : spec_(spec), options_(options), device_(std::move(device)) {}
+
+  Result<void> load(const std::function<void(uint64_t, uint64_t)>& progress) {
+    WEFT_ASSIGN(step_, StepData::create(device_, options_));
+    WEFT_ASSIGN(kv_, KvStorage::create(device_, spec_, options_));
+    WEFT_ASSIGN(activations_, Activations::create(device_, spec_, options_));
+    WEFT_ASSIGN(weights_, upload_weights(device_, spec_, progress));
+    WEFT_ASSIGN(plans_, build_plans({.device = device_,
+                                     .spec = spec_,
+                                     .options = options_,
+                                     .weights = weights_,
+                                     .kv = kv_,
+                                     .activations = activations_,
+                                     .step = step_}));
+    for (uint32_t i = 0; i < kMaxInFlight; ++i) {
+      WEFT_ASSIGN(OutputReader reader, OutputReader::create(device_, spec_.vocab, options_));
+      free_readers_.push_back(std::move(reader));
+    }
+    WEFT_TRY(device_.wait_idle());
+    const gpu::AdapterInfo& adapter = device_.info();
+    info_ = {.backend = adapter.api,
+             .device = adapter.name,
+             .software = adapter.kind == gpu::AdapterKind::kSoftware,
+             .max_in_flight = kMaxInFlight,
+             .memory = {.weights = weights_.size_bytes,
+                        .kv = kv_.size_bytes,
+                        .activations = activations_.size_bytes + step_.size_bytes()}};
+    return {};
+  }
+
+  const Info& info() const override { return info_; }
+  const model::ModelSpec& spec() const override { return spec_; }
+  const Options& options() const override { return options_; }
+
+  void submit(std::span<const SequenceStep> step) override {
+    CHECK(!free_readers_.empty());
+    in_flight_.emplace_back(wanted_of(step), std::move(free_readers_.back()));
+    free_readers_.pop_back();
+    InFlight& run = in_flight_.back();
+
+    step_.build(step);
+    CHECK(step_.counts().rows <= options_.max_rows);
+    // All passes of the head but the last are waited for here: their results make room for the
+    // next.
+    for (uint32_t first = 0;;) {
+      step_.write(device_, first);
+      record(run, first == 0);
+      first += step_.counts().outputs;
+      if (first >= step_.all_outputs()) break;
+      if (run.status) run.status = run.reader.finish(run.results);
+    }
+  }
+
+  Result<std::vector<SequenceOutput>> collect() override {
+    CHECK(!in_flight_.empty());
+    InFlight run = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    if (run.status) run.status = run.reader.finish(run.results);
+    free_readers_.push_back(std::move(run.reader));
+    if (!run.status) return std::unexpected(std::move(run.status).error());
+    return outputs_of(run.wanted, std::move(run.results), spec_.vocab);
+  }
+
+  Result<void> start_profile() override {
+    WEFT_ASSIGN(profiler_, Profiler::create(device_));
+    return {};
+  }
+
+  std::vector<KernelTime> take_profile() override {
+    CHECK(profiler_.has_value());
+    return std::exchange(profiler_, std::nullopt)->take();
+  }
+
+ private:
+  struct InFlight {
+    InFlight(Wanted what, OutputReader output_reader)
+        : wanted(std::move(what)), reader(std::move(output_reader)) {}
+
+    Wanted wanted;
+    OutputReader reader;
+    RawOutputs results;
+    Result<void> status;
+  };
+
+  // One submission: the body once a step, the head for the outputs that were written.
+  void record(InFlight& run, bool with_body) {
+    const kernels::StepCounts& counts = step_.counts();
+    gpu::Recorder recorder = profiler_ ? profiler_->record(device_) : device_.record();
+    const auto add = [&](const Plan& plan) {
+      for (const kernels::Dispatch& dispatch : plan) {
+        if (kernels::record(recorder, dispatch, counts) && profiler_)
+          profiler_->add(dispatch, counts);
+      }
+    };
+    if (with_body) add(plan_for(plans_.bodies, counts.rows));
+    if (counts.outputs > 0) {
+      add(plan_for(plans_.heads, counts.outputs));
+      if (run.wanted.greedy) add(plans_.greedy);
+      if (run.wanted.candidates) add(plans_.candidates);
+    }
+    if (Result<void> ready =
+            run.reader.record(device_, recorder, activations_, run.wanted, counts.outputs);
+        !ready) {
+      run.status = std::move(ready);
+    }
+    std::move(recorder).submit();
+    if (profiler_) profiler_->submitted();
+  }
+
+  const model::ModelSpec& spec_;
+  const Options options_;
+  gpu::Device device_;  // goes last of what lives on it
+  Info info_;
+  StepData step_;
+  KvStorage kv_;
+  Activations activations_;
+  DeviceWeights weights_;
+  Plans plans_;
+  std::vector<OutputReader> free_readers_;
+  std::deque<InFlight> in_flight_;
+  std::optional<Profiler> profiler_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> create_gpu_backend(
+    const model::ModelSpec& spec, const Options& options, gpu::Device device,
+    const std::function<void(uint64_t, uint64_t)>& progress) {
+  auto backend = std::make_unique<GpuBackend>(spec, options, std::move(device));
+  WEFT_TRY(backend->load(progress));
+  return backend;
+}
+
+}  // namespace weft::backend

@@ -1,0 +1,252 @@
+#include "backend/gpu/gpu_backend.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <numeric>
+
+#include <gtest/gtest.h>
+
+#include "model/load.h"
+#include "testing/backend_runs.h"
+#include "testing/tiny_model.h"
+
+namespace weft::backend {
+namespace {
+
+using formats::TensorType;
+using namespace weft::testing;
+
+class GpuBackendTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto adapters = gpu::list_adapters();
+    ASSERT_TRUE(adapters) << adapters.error().message();
+    if (adapters->empty()) GTEST_SKIP() << "no GPU adapter";
+  }
+
+  static Result<std::unique_ptr<Backend>> create(const model::ModelSpec& spec,
+                                                 const Options& options = test_options()) {
+    WEFT_ASSIGN(const gpu::AdapterInfo adapter, gpu::choose_adapter("gpu"));
+    WEFT_ASSIGN(gpu::Device device, gpu::Device::create(adapter, {.checks = gpu::Checks::kOn}));
+    return create_gpu_backend(spec, options, std::move(device), {});
+  }
+
+  static std::unique_ptr<Backend> make(const model::ModelSpec& spec,
+                                       const Options& options = test_options()) {
+    auto backend = create(spec, options);
+    EXPECT_TRUE(backend) << backend.error().message();
+    return std::move(*backend);
+  }
+
+  static std::vector<float> logits(Backend& backend, std::span<const Token> tokens,
+                                   std::vector<uint32_t> chunks) {
+    return all_logits(backend, tokens, chunks);
+  }
+};
+
+// The largest difference between two lists of logits.
+double distance(std::span<const float> a, std::span<const float> b) {
+  EXPECT_EQ(a.size(), b.size());
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
+  }
+  return largest;
+}
+
+// Shapes that leave tiles ragged.
+TinyModelOptions ragged_options() {
+  return {.layers = 2,
+          .embd = 96,
+          .heads = 6,
+          .kv_heads = 2,
+          .head_dim = 16,
+          .ff = 160,
+          .vocab = 333,
+          .type = TensorType::kQ4_1};
+}
+
+TEST_F(GpuBackendTest, EveryWeightTypeMatchesTheReferenceModel) {
+  for (const TensorType type :
+       {TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kQ8_0, TensorType::kQ4_0,
+        TensorType::kQ4_1, TensorType::kQ5_0, TensorType::kQ5_1, TensorType::kQ4_K,
+        TensorType::kQ5_K, TensorType::kQ6_K}) {
+    SCOPED_TRACE(formats::info(type).name);
+    const bool variant = type == TensorType::kQ4_K || type == TensorType::kF16;
+    const TinyModel model({.embd = 256,
+                           .heads = 8,
+                           .kv_heads = 2,
+                           .head_dim = 32,
+                           .ff = 512,
+                           .vocab = 300,
+                           .type = type,
+                           .tied = variant,
+                           .biases = variant});
+    const auto backend = make(model.spec());
+    const auto tokens = some_tokens(41, 1, model.spec().vocab);
+    // Keys and values are stored as binary16: 2^-11.
+    EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {33, 1, 7})), 1e-3);
+  }
+}
+
+TEST_F(GpuBackendTest, ChunksOfAPromptAndSingleTokensAgree) {
+  const TinyModel model(ragged_options());
+  const auto backend = make(model.spec());
+  const auto tokens = some_tokens(101, 2, model.spec().vocab);
+  const auto at_once = logits(*backend, tokens, {101});
+  EXPECT_LE(relative_error(model.spec(), tokens, at_once), 1e-3);
+  EXPECT_LE(distance(logits(*backend, tokens, {1}), at_once), 1e-3);
+  EXPECT_LE(distance(logits(*backend, tokens, {7, 32, 3, 20}), at_once), 1e-3);
+}
+
+TEST_F(GpuBackendTest, SequencesOfABatchAnswerAsAlone) {
+  const TinyModel model(ragged_options());
+  const auto backend = make(model.spec());
+  const std::vector<uint32_t> lengths = {33, 1, 20, 58};
+  std::vector<std::vector<Token>> prompts;
+  std::vector<std::vector<uint32_t>> blocks;
+  std::vector<std::vector<float>> alone;
+  for (uint32_t slot = 0; slot < kTestSequences; ++slot) {
+    prompts.push_back(some_tokens(lengths[slot] + 1, slot, model.spec().vocab));
+    blocks.push_back(scattered_blocks(slot));
+    alone.push_back(logits(*backend, prompts[slot], {lengths[slot], 1}));
+  }
+  std::vector<SequenceStep> prefill;
+  std::vector<SequenceStep> decode;
+  for (uint32_t slot = 0; slot < kTestSequences; ++slot) {
+    const std::span<const Token> prompt = prompts[slot];
+    prefill.push_back({.slot = slot,
+                       .tokens = prompt.first(lengths[slot]),
+                       .pos = 0,
+                       .blocks = blocks[slot],
+                       .output = slot == 2 ? Output::kNone : Output::kAllLogits});
+    decode.push_back({.slot = slot,
+                      .tokens = prompt.last(1),
+                      .pos = lengths[slot],
+                      .blocks = blocks[slot],
+                      .output = Output::kLogits});
+  }
+  const auto first = run(*backend, prefill);
+  const auto second = run(*backend, decode);
+  EXPECT_TRUE(first[2].logits.empty());
+  for (uint32_t slot = 0; slot < kTestSequences; ++slot) {
+    const std::span<const float> expected = alone[slot];
+    EXPECT_LE(distance(second[slot].logits, expected.last(model.spec().vocab)), 1e-3) << slot;
+    if (slot == 2) continue;
+    EXPECT_LE(distance(first[slot].logits, expected.first(first[slot].logits.size())), 1e-3);
+  }
+}
+
+TEST_F(GpuBackendTest, NothingOfASequenceStaysForTheNextInItsBlocks) {
+  const TinyModel model(ragged_options());
+  const auto backend = make(model.spec());
+  const auto a = some_tokens(50, 4, model.spec().vocab);
+  const auto before = logits(*backend, a, {50});
+  EXPECT_NE(logits(*backend, some_tokens(90, 5, model.spec().vocab), {90}), before);
+  EXPECT_EQ(logits(*backend, a, {50}), before);
+}
+
+TEST_F(GpuBackendTest, OutputsAgreeWithTheLogits) {
+  const TinyModel model(ragged_options());
+  const auto backend = make(model.spec());
+  const auto tokens = some_tokens(12, 6, model.spec().vocab);
+  const auto blocks = scattered_blocks(0);
+  SequenceStep step{.slot = 0, .tokens = tokens, .pos = 0, .blocks = blocks};
+  step.output = Output::kLogits;
+  const auto logits = run(*backend, {&step, 1})[0].logits;
+  ASSERT_EQ(logits.size(), model.spec().vocab);
+  std::vector<Token> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::greater(), [&](Token token) { return logits[token]; });
+
+  step.output = Output::kGreedy;
+  EXPECT_EQ(run(*backend, {&step, 1})[0].token, order[0]);
+  step.output = Output::kCandidates;
+  const auto candidates = run(*backend, {&step, 1})[0].candidates;
+  ASSERT_EQ(candidates.size(), kMaxCandidates);
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    EXPECT_EQ(candidates[i].token, order[i]);
+    EXPECT_EQ(candidates[i].logit, logits[order[i]]);
+  }
+}
+
+TEST_F(GpuBackendTest, StepsSubmittedAheadFeedEachOther) {
+  const TinyModel model(ragged_options());
+  const auto backend = make(model.spec());
+  const auto prompt = some_tokens(9, 7, model.spec().vocab);
+  const auto expected = continue_greedily(*backend, prompt, 40, FeedBack::kCaller);
+  EXPECT_EQ(continue_greedily(*backend, prompt, 40, FeedBack::kBackend), expected);
+
+  const auto blocks = scattered_blocks(1);
+  SequenceStep step{
+      .slot = 1, .tokens = prompt, .pos = 0, .blocks = blocks, .output = Output::kGreedy};
+  std::vector<Token> tokens;
+  uint32_t in_flight = 0;
+  for (uint32_t submitted = 0; tokens.size() < expected.size();) {
+    if (submitted < expected.size() && in_flight < backend->info().max_in_flight) {
+      backend->submit({&step, 1});
+      step.pos += step.rows();
+      step.tokens = {};
+      ++submitted;
+      ++in_flight;
+    } else {
+      auto outputs = backend->collect();
+      ASSERT_TRUE(outputs) << outputs.error().message();
+      tokens.push_back((*outputs)[0].token);
+      --in_flight;
+    }
+  }
+  EXPECT_EQ(tokens, expected);
+}
+
+TEST_F(GpuBackendTest, MemoryIsWhatWasAllocated) {
+  const TinyModel model(ragged_options());
+  Options options = test_options();
+  const Memory before = make(model.spec(), options)->info().memory;
+  options.kv_blocks *= 2;
+  const Memory after = make(model.spec(), options)->info().memory;
+  // keys and values, f16, of each layer
+  EXPECT_EQ(before.kv, uint64_t{2} * 2 * 2 * 2 * 16 * kTestSequences * kTestContext);
+  EXPECT_EQ(after.kv, 2 * before.kv);
+  EXPECT_EQ(after.weights, before.weights);
+}
+
+TEST_F(GpuBackendTest, RefusesATypeWithoutKernel) {
+  const TinyModel model(ragged_options());
+  model::ModelSpec spec = model.spec();
+  spec.layers[1].ffn_up.tensor.type = TensorType::kIQ2_XS;
+  const auto backend = create(spec);
+  ASSERT_FALSE(backend);
+  EXPECT_NE(backend.error().message().find("blk.1.ffn_up.weight"), std::string::npos);
+  EXPECT_NE(backend.error().message().find("iq2_xs"), std::string::npos);
+}
+
+TEST_F(GpuBackendTest, ProfileNamesWhatRan) {
+  const TinyModel model(ragged_options());
+  const auto backend = make(model.spec());
+  ASSERT_TRUE(backend->start_profile());
+  (void)logits(*backend, some_tokens(1, 1, model.spec().vocab), {1});
+  const auto times = backend->take_profile();
+  const auto swiglu = std::ranges::find(times, "swiglu", &KernelTime::name);
+  ASSERT_NE(swiglu, times.end());
+  EXPECT_EQ(swiglu->count, model.spec().layers.size());
+  EXPECT_GT(swiglu->seconds, 0);
+}
+
+// FACTS of the default model, made with llama.cpp v0.5.0 from the weights as f32.
+TEST_F(GpuBackendTest, ContinuesAPromptAsTheRealModelDoes) {
+  const char* const path = std::getenv("WEFT_TEST_MODEL");
+  if (path == nullptr) GTEST_SKIP() << "WEFT_TEST_MODEL names no model.";
+  const auto file = formats::GgufFile::open(path);
+  ASSERT_TRUE(file) << file.error().message();
+  const auto spec = model::spec_from_gguf(*file);
+  ASSERT_TRUE(spec) << spec.error().message();
+  const auto backend = make(*spec);
+  const std::vector<Token> prompt = {504, 3575, 282, 4649, 314};
+  const auto tokens = continue_greedily(*backend, prompt, 8, FeedBack::kBackend);
+  // " Paris.\n\nThe answer is:"
+  EXPECT_EQ(tokens, (std::vector<Token>{7042, 30, 198, 198, 504, 2988, 314, 42}));
+}
+
+}  // namespace
+}  // namespace weft::backend

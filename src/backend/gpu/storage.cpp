@@ -1,0 +1,116 @@
+#include "backend/gpu/storage.h"
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "kernels/argmax/argmax.h"
+#include "kernels/top_k/top_k.h"
+#include "sample/candidate.h"
+
+namespace weft::backend {
+namespace {
+
+constexpr uint32_t kOutputsAtLeast = 32;  // so that all logits of a prompt take few passes
+
+// Makes buffers and keeps count of their bytes.
+class Allocator {
+ public:
+  Allocator(gpu::Device& device, uint64_t& total) : device_(device), total_(total) {}
+
+  Result<void> operator()(gpu::Buffer& buffer, uint64_t elements, uint64_t element_bytes,
+                          std::string_view label) {
+    WEFT_ASSIGN(buffer, device_.create_buffer(elements * element_bytes, label));
+    total_ += buffer.size_bytes();
+    return {};
+  }
+
+ private:
+  gpu::Device& device_;
+  uint64_t& total_;
+};
+
+struct Widths {
+  uint32_t q = 0;
+  uint32_t kv = 0;
+  uint32_t ff = 0;
+  kernels::AttentionScratchBytes scratch{};
+};
+
+Widths widths_of(const model::ModelSpec& spec, const Options& options) {
+  Widths widths;
+  const uint32_t max_blocks = ceil_div(options.max_context, kBlockTokens);
+  for (const model::LayerSpec& layer : spec.layers) {
+    const model::Attention& attention = layer.attention;
+    const kernels::AttentionScratchBytes scratch = kernels::attention_scratch_bytes(
+        attention_shape(attention, max_blocks), std::min(kMaxFewRows, options.max_rows));
+    widths.q = std::max(widths.q, attention.n_heads * attention.head_dim);
+    widths.kv = std::max(widths.kv, attention.n_kv_heads * attention.head_dim);
+    widths.ff = std::max(widths.ff, layer.mlp.ff);
+    widths.scratch.acc = std::max(widths.scratch.acc, scratch.acc);
+    widths.scratch.stats = std::max(widths.scratch.stats, scratch.stats);
+  }
+  return widths;
+}
+
+}  // namespace
+
+uint32_t max_outputs(const Options& options) {
+  return std::min(options.max_rows, std::max(options.max_sequences, kOutputsAtLeast));
+}
+
+kernels::Attention attention_shape(const model::Attention& attention, uint32_t max_blocks) {
+  return {.n_heads = attention.n_heads,
+          .n_kv_heads = attention.n_kv_heads,
+          .head_dim = attention.head_dim,
+          .max_blocks = max_blocks,
+          .scale = attention.scale};
+}
+
+Result<KvStorage> KvStorage::create(gpu::Device& device, const model::ModelSpec& spec,
+                                    const Options& options) {
+  constexpr uint64_t kHalfBytes = 2;
+  KvStorage storage;
+  Allocator allocate(device, storage.size_bytes);
+  for (const model::LayerSpec& layer : spec.layers) {
+    const uint64_t elements = uint64_t{options.kv_blocks} * kBlockTokens *
+                              layer.attention.n_kv_heads * layer.attention.head_dim;
+    LayerKv kv;
+    WEFT_TRY(allocate(kv.keys, elements, kHalfBytes, "KV cache, keys"));
+    WEFT_TRY(allocate(kv.values, elements, kHalfBytes, "KV cache, values"));
+    storage.layers.push_back(std::move(kv));
+  }
+  return storage;
+}
+
+Result<Activations> Activations::create(gpu::Device& device, const model::ModelSpec& spec,
+                                        const Options& options) {
+  const Widths widths = widths_of(spec, options);
+  const uint64_t rows = options.max_rows;
+  const uint64_t outputs = max_outputs(options);
+  Activations a;
+  Allocator allocate(device, a.size_bytes);
+  WEFT_TRY(allocate(a.residual, rows * spec.embd, sizeof(float), "residual"));
+  WEFT_TRY(allocate(a.normed, rows * spec.embd, sizeof(float), "normed"));
+  WEFT_TRY(allocate(a.q, rows * widths.q, sizeof(float), "q"));
+  WEFT_TRY(allocate(a.k, rows * widths.kv, sizeof(float), "k"));
+  WEFT_TRY(allocate(a.v, rows * widths.kv, sizeof(float), "v"));
+  WEFT_TRY(allocate(a.attended, rows * widths.q, sizeof(float), "attended"));
+  WEFT_TRY(allocate(a.gate, rows * widths.ff, sizeof(float), "gate"));
+  WEFT_TRY(allocate(a.up, rows * widths.ff, sizeof(float), "up"));
+  WEFT_TRY(allocate(a.split_acc, widths.scratch.acc, 1, "attention splits"));
+  WEFT_TRY(allocate(a.split_stats, widths.scratch.stats, 1, "attention split stats"));
+  WEFT_TRY(allocate(a.head_in, outputs * spec.embd, sizeof(float), "head input"));
+  WEFT_TRY(allocate(a.logits, outputs * spec.vocab, sizeof(float), "logits"));
+  WEFT_TRY(allocate(a.argmax_scratch,
+                    kernels::argmax_scratch_bytes(spec.vocab, max_outputs(options)), 1,
+                    "argmax scratch"));
+  WEFT_TRY(allocate(a.top_k_scratch, kernels::top_k_scratch_bytes(spec.vocab, max_outputs(options)),
+                    1, "top-k scratch"));
+  WEFT_TRY(allocate(a.sampled, outputs, sizeof(uint32_t), "sampled tokens"));
+  WEFT_TRY(
+      allocate(a.candidates, outputs * kMaxCandidates, sizeof(sample::Candidate), "candidates"));
+  WEFT_TRY(allocate(a.slot_tokens, options.max_sequences, sizeof(uint32_t), "slot tokens"));
+  return a;
+}
+
+}  // namespace weft::backend

@@ -1,0 +1,52 @@
+// The buffers that a model's steps work in: allocated once, as large as the options ask.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "backend/backend.h"
+#include "gpu/device.h"
+#include "kernels/attention/attention.h"
+
+namespace weft::backend {
+
+inline constexpr uint32_t kMaxFewRows = 8;  // rows that mat-vecs and split attention serve
+
+// Rows whose logits one pass of the head computes; a step that wants more runs the head again.
+[[nodiscard]] uint32_t max_outputs(const Options& options);
+
+[[nodiscard]] kernels::Attention attention_shape(const model::Attention& attention,
+                                                 uint32_t max_blocks);
+
+struct LayerKv {
+  gpu::Buffer keys, values;  // f16 [blocks, n_kv_heads, kBlockTokens, head_dim]
+};
+
+struct KvStorage {
+  std::vector<LayerKv> layers;
+  uint64_t size_bytes = 0;
+
+  [[nodiscard]] static Result<KvStorage> create(gpu::Device& device, const model::ModelSpec& spec,
+                                                const Options& options);
+};
+
+// f32 but where said otherwise; widths are the largest of any layer. `outputs`: max_outputs().
+struct Activations {
+  gpu::Buffer residual;           // [rows, embd]
+  gpu::Buffer normed;             // [rows, embd]
+  gpu::Buffer q, k, v, attended;  // [rows, heads * head_dim], [rows, kv_heads * head_dim] x 2, as q
+  gpu::Buffer gate, up;           // [rows, ff]
+  gpu::Buffer split_acc, split_stats;  // of attention over few rows
+  gpu::Buffer head_in;                 // [outputs, embd]
+  gpu::Buffer logits;                  // [outputs, vocab]
+  gpu::Buffer argmax_scratch, top_k_scratch;
+  gpu::Buffer sampled;      // u32 [outputs]
+  gpu::Buffer candidates;   // Candidate [outputs, kMaxCandidates]
+  gpu::Buffer slot_tokens;  // u32 [max_sequences]
+  uint64_t size_bytes = 0;
+
+  [[nodiscard]] static Result<Activations> create(gpu::Device& device, const model::ModelSpec& spec,
+                                                  const Options& options);
+};
+
+}  // namespace weft::backend

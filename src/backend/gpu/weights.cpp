@@ -1,0 +1,227 @@
+#include "backend/gpu/weights.h"
+
+#include <algorithm>
+#include <span>
+#include <thread>
+
+#include "base/checked.h"
+#include "formats/dequantize.h"
+#include "kernels/rope_kv/rope_kv.h"
+
+namespace weft::backend {
+namespace {
+
+using formats::TensorType;
+using kernels::WeightFormat;
+
+constexpr uint64_t kStagingBytes = uint64_t{32} << 20;  // repacked at a time
+constexpr uint64_t kThreadBytes = uint64_t{256} << 10;  // less is not worth a thread
+
+std::optional<WeightFormat> format_of(TensorType type) {
+  switch (type) {
+    case TensorType::kF32:
+      return WeightFormat::kF32;
+    case TensorType::kF16:
+      return WeightFormat::kF16;
+    case TensorType::kBF16:
+      return WeightFormat::kBF16;
+    case TensorType::kQ8_0:
+      return WeightFormat::kQ8_0;
+    case TensorType::kQ4_0:
+      return WeightFormat::kQ4_0;
+    case TensorType::kQ4_1:
+      return WeightFormat::kQ4_1;
+    case TensorType::kQ5_0:
+      return WeightFormat::kQ5_0;
+    case TensorType::kQ5_1:
+      return WeightFormat::kQ5_1;
+    case TensorType::kQ4_K:
+      return WeightFormat::kQ4_K;
+    case TensorType::kQ5_K:
+      return WeightFormat::kQ5_K;
+    case TensorType::kQ6_K:
+      return WeightFormat::kQ6_K;
+    default:
+      return std::nullopt;
+  }
+}
+
+class Uploader {
+ public:
+  Uploader(gpu::Device& device, uint64_t total_bytes,
+           const std::function<void(uint64_t, uint64_t)>& progress)
+      : device_(device), total_bytes_(total_bytes), progress_(progress) {}
+
+  Result<gpu::Buffer> vector(const model::Weight& weight) {
+    WEFT_ASSIGN(const std::vector<float> values, values_of(weight.tensor));
+    uploaded(weight.tensor.data.size());
+    return buffer_of(std::as_bytes(std::span(values)), weight.tensor.name);
+  }
+
+  // The place in `tables` of what kernels::rope_turns() makes of `rope`; layers mostly share one.
+  Result<size_t> rope(const model::Rope& rope, std::vector<gpu::Buffer>& tables) {
+    const auto known = std::ranges::find(ropes_, rope.inv_freq);
+    if (known != ropes_.end()) return static_cast<size_t>(known - ropes_.begin());
+    const std::vector<uint32_t> turns = kernels::rope_turns(rope.inv_freq);
+    WEFT_ASSIGN(gpu::Buffer buffer, buffer_of(std::as_bytes(std::span(turns)), "rope turns"));
+    ropes_.push_back(rope.inv_freq);
+    tables.push_back(std::move(buffer));
+    return tables.size() - 1;
+  }
+
+  Result<DeviceMatrix> matrix(const model::Weight& weight,
+                              const std::optional<model::Weight>& bias = std::nullopt) {
+    const formats::TensorView& tensor = weight.tensor;
+    const std::optional<WeightFormat> format = format_of(tensor.type);
+    if (!format) {
+      return fail("Tensor '{}' has type {}, for which there is no GPU kernel.", tensor.name,
+                  formats::info(tensor.type).name);
+    }
+    const auto ranges =
+        kernels::split_rows(*format, weight.rows, weight.cols, device_.info().limits);
+    if (ranges.empty()) {
+      return fail(
+          "Tensor '{}' has rows of {} elements, too long for a binding of {} bytes on '{}'.",
+          tensor.name, weight.cols, device_.info().limits.max_binding_bytes, device_.info().name);
+    }
+    DeviceMatrix matrix{.rows = weight.rows, .cols = weight.cols};
+    for (const kernels::RowRange range : ranges) {
+      WEFT_ASSIGN(MatrixPart part, upload_part(tensor, *format, weight.cols, range));
+      matrix.parts.push_back(std::move(part));
+    }
+    if (bias) {
+      WEFT_ASSIGN(const std::vector<float> values, values_of(bias->tensor));
+      for (MatrixPart& part : matrix.parts) {
+        const auto share = std::span(values).subspan(part.first_row, part.layout.rows);
+        WEFT_ASSIGN(part.bias, buffer_of(std::as_bytes(share), bias->tensor.name));
+      }
+      uploaded(bias->tensor.data.size());
+    }
+    return matrix;
+  }
+
+  [[nodiscard]] uint64_t allocated_bytes() const { return allocated_bytes_; }
+
+ private:
+  // What one thread repacked; kept from piece to piece, as fresh pages are dear.
+  struct Work {
+    std::vector<std::byte> staging;
+    std::vector<kernels::PlanePiece> pieces;
+  };
+
+  static Result<std::vector<float>> values_of(const formats::TensorView& tensor) {
+    std::vector<float> values(tensor.elements());
+    WEFT_TRY(formats::dequantize(tensor.type, tensor.data, values));
+    return values;
+  }
+
+  Result<gpu::Buffer> buffer_of(std::span<const std::byte> bytes, std::string_view label) {
+    WEFT_ASSIGN(gpu::Buffer buffer, device_.create_buffer(bytes.size(), label));
+    device_.write(buffer, 0, bytes);
+    allocated_bytes_ += buffer.size_bytes();
+    return buffer;
+  }
+
+  Result<MatrixPart> upload_part(const formats::TensorView& tensor, WeightFormat format,
+                                 uint32_t cols, kernels::RowRange range) {
+    const kernels::WeightLayout layout = kernels::weight_layout(format, range.count, cols);
+    WEFT_ASSIGN(gpu::Buffer buffer, device_.create_buffer(layout.size_bytes, tensor.name));
+    allocated_bytes_ += layout.size_bytes;
+    const uint64_t row_bytes = kernels::file_row_bytes(format, cols);
+    const auto rows = tensor.data.subspan(range.first * row_bytes, range.count * row_bytes);
+
+    const uint64_t fitting = kStagingBytes / std::max<uint64_t>(1, row_bytes);
+    const auto step = narrow<uint32_t>(
+        round_up<uint64_t>(std::clamp<uint64_t>(fitting, 1, range.count), kernels::kRowAlignment));
+    for (uint32_t first = 0; first < range.count; first += step) {
+      const kernels::RowRange piece{.first = first, .count = std::min(step, range.count - first)};
+      upload_rows(buffer, layout, piece, rows, row_bytes);
+      uploaded(piece.count * row_bytes);
+    }
+    return MatrixPart{.first_row = range.first,
+                      .layout = layout,
+                      .buffer = std::move(buffer),
+                      .bias = std::nullopt};
+  }
+
+  // Repacks on several threads, then writes on this one.
+  void upload_rows(const gpu::Buffer& buffer, const kernels::WeightLayout& layout,
+                   kernels::RowRange range, std::span<const std::byte> rows, uint64_t row_bytes) {
+    const uint64_t useful = range.count * row_bytes / kThreadBytes;
+    const auto n_threads = narrow<uint32_t>(
+        std::clamp<uint64_t>(useful, 1, std::max(1U, std::thread::hardware_concurrency())));
+    const uint32_t share =
+        round_up(ceil_div(range.count, n_threads), uint32_t{kernels::kRowAlignment});
+
+    work_.resize(ceil_div(range.count, share));
+    const auto repack = [&](uint32_t i) {
+      const kernels::RowRange part{.first = range.first + i * share,
+                                   .count = std::min(share, range.count - i * share)};
+      Work& mine = work_[i];
+      mine.staging.resize(kernels::repacked_bytes(layout, part.count));
+      const auto file_rows = rows.subspan(part.first * row_bytes, part.count * row_bytes);
+      mine.pieces = kernels::repack(layout, part, file_rows, mine.staging);
+    };
+    {
+      std::vector<std::jthread> threads;
+      for (uint32_t i = 1; i < work_.size(); ++i) threads.emplace_back(repack, i);
+      repack(0);
+    }
+    for (const Work& done : work_) {
+      for (const kernels::PlanePiece& piece : done.pieces) {
+        device_.write(buffer, piece.offset, piece.bytes);
+      }
+    }
+  }
+
+  void uploaded(uint64_t bytes) {
+    done_bytes_ += bytes;
+    if (progress_) progress_(done_bytes_, total_bytes_);
+  }
+
+  gpu::Device& device_;
+  uint64_t total_bytes_;
+  const std::function<void(uint64_t, uint64_t)>& progress_;
+  std::vector<Work> work_;
+  std::vector<std::vector<float>> ropes_;  // inv_freq of each table made so far
+  uint64_t done_bytes_ = 0;
+  uint64_t allocated_bytes_ = 0;
+};
+
+Result<DeviceLayer> upload_layer(Uploader& uploader, const model::LayerSpec& spec,
+                                 std::vector<gpu::Buffer>& rope_turns) {
+  DeviceLayer layer;
+  WEFT_ASSIGN(layer.rope, uploader.rope(spec.attention.rope, rope_turns));
+  WEFT_ASSIGN(layer.attn_norm, uploader.vector(spec.attn_norm));
+  WEFT_ASSIGN(layer.attn_q, uploader.matrix(spec.attn_q, spec.attn_q_bias));
+  WEFT_ASSIGN(layer.attn_k, uploader.matrix(spec.attn_k, spec.attn_k_bias));
+  WEFT_ASSIGN(layer.attn_v, uploader.matrix(spec.attn_v, spec.attn_v_bias));
+  WEFT_ASSIGN(layer.attn_output, uploader.matrix(spec.attn_output, spec.attn_output_bias));
+  WEFT_ASSIGN(layer.ffn_norm, uploader.vector(spec.ffn_norm));
+  WEFT_ASSIGN(layer.ffn_gate, uploader.matrix(spec.ffn_gate, spec.ffn_gate_bias));
+  WEFT_ASSIGN(layer.ffn_up, uploader.matrix(spec.ffn_up, spec.ffn_up_bias));
+  WEFT_ASSIGN(layer.ffn_down, uploader.matrix(spec.ffn_down, spec.ffn_down_bias));
+  return layer;
+}
+
+}  // namespace
+
+Result<DeviceWeights> upload_weights(gpu::Device& device, const model::ModelSpec& spec,
+                                     const std::function<void(uint64_t, uint64_t)>& progress) {
+  Uploader uploader(device, spec.weight_bytes(), progress);
+  DeviceWeights weights;
+  WEFT_ASSIGN(weights.token_embd, uploader.matrix(spec.token_embd));
+  WEFT_ASSIGN(weights.output_norm, uploader.vector(spec.output_norm));
+  if (!spec.tied_output) {
+    WEFT_ASSIGN(weights.untied_output, uploader.matrix(spec.output));
+  }
+  weights.layers.reserve(spec.layers.size());
+  for (const model::LayerSpec& layer : spec.layers) {
+    WEFT_ASSIGN(DeviceLayer uploaded, upload_layer(uploader, layer, weights.rope_turns));
+    weights.layers.push_back(std::move(uploaded));
+  }
+  weights.size_bytes = uploader.allocated_bytes();
+  return weights;
+}
+
+}  // namespace weft::backend
