@@ -6,6 +6,8 @@ std::span<const Command* const> commands() {
   static constexpr const Command* kAll[] = {
       &kDevices,
       &kInspect,
+      &kTokenize,
+      &kTemplate,
       &kCompletion,
   };
   return kAll;

@@ -9,6 +9,8 @@ namespace weft::cli {
 
 extern const Command kDevices;
 extern const Command kInspect;
+extern const Command kTokenize;
+extern const Command kTemplate;
 extern const Command kCompletion;
 
 [[nodiscard]] std::span<const Command* const> commands();
