@@ -4,6 +4,8 @@ namespace weft::cli {
 
 std::span<const Command* const> commands() {
   static constexpr const Command* kAll[] = {
+      &kRun,
+      &kChat,
       &kDevices,
       &kInspect,
       &kTokenize,

@@ -7,6 +7,8 @@
 
 namespace weft::cli {
 
+extern const Command kRun;
+extern const Command kChat;
 extern const Command kDevices;
 extern const Command kInspect;
 extern const Command kTokenize;

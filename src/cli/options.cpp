@@ -24,26 +24,6 @@ sample::LogitBias parse_logit_bias(const std::string& text) {
   throw CLI::ValidationError("--logit-bias", fmt::format("'{}' is not like 15043+1.5", text));
 }
 
-}  // namespace
-
-void add_model_options(CLI::App& app, engine::ModelOptions& options) {
-  app.add_option("-m,--model", options.path, "Model file (GGUF); without it, the default model");
-  app.add_option("--device", options.device,
-                 "auto, cpu, gpu, gpu:N, or a part of an adapter's name (see 'weft devices')")
-      ->capture_default_str();
-  app.add_option("-c,--ctx-size", options.context,
-                 fmt::format("Context in tokens; 0: as the model was trained "
-                             "(default: that, at most {})",
-                             engine::kDefaultContext));
-  app.add_option("-b,--batch-size", options.batch, "Most tokens of one step")
-      ->check(CLI::Range(1U, 1U << 16U))
-      ->capture_default_str();
-  app.add_option("-t,--threads", options.threads,
-                 "CPU threads; 0: one for each physical core that may be used")
-      ->check(CLI::Range(0U, 1024U))
-      ->capture_default_str();
-}
-
 void add_sampling_options(CLI::App& app, sample::Params& params) {
   const auto add = [&app](const char* name, auto& value, const char* description) {
     app.add_option(name, value, description)->capture_default_str();
@@ -74,6 +54,42 @@ void add_sampling_options(CLI::App& app, sample::Params& params) {
         if (seed != -1) params.seed = static_cast<uint64_t>(seed);
       },
       "Seed: the same one gives the same text; -1: a random one (default)");
+}
+
+}  // namespace
+
+void add_model_options(CLI::App& app, engine::ModelOptions& options) {
+  app.add_option("-m,--model", options.path, "Model file (GGUF); without it, the default model");
+  app.add_option("--device", options.device,
+                 "auto, cpu, gpu, gpu:N, or a part of an adapter's name (see 'weft devices')")
+      ->capture_default_str();
+  app.add_option("-c,--ctx-size", options.context,
+                 fmt::format("Context in tokens; 0: as the model was trained "
+                             "(default: that, at most {})",
+                             engine::kDefaultContext));
+  app.add_option("-b,--batch-size", options.batch, "Most tokens of one step")
+      ->check(CLI::Range(1U, 1U << 16U))
+      ->capture_default_str();
+  app.add_option("-t,--threads", options.threads,
+                 "CPU threads; 0: one for each physical core that may be used")
+      ->check(CLI::Range(0U, 1024U))
+      ->capture_default_str();
+}
+
+void add_answer_options(CLI::App& app, engine::Request& request) {
+  app.add_option_function<int64_t>(
+         "-n,--n-predict",
+         [&request](int64_t n) {
+           request.max_tokens.reset();
+           if (n != -1) request.max_tokens = static_cast<uint32_t>(n);
+         },
+         "Most tokens to generate; -1: until the model ends or the context is full (default)")
+      ->check(CLI::Range(int64_t{-1}, int64_t{UINT32_MAX}));
+  app.add_option("--stop", request.stop_strings, "End before this text; may be repeated")
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_flag("--ignore-eos", request.ignore_eos, "Go on where the model would end");
+  add_sampling_options(app, request.sampling);
 }
 
 Result<std::filesystem::path> model_path(const engine::ModelOptions& options) {

@@ -1,0 +1,23 @@
+#include "cli/load_model.h"
+
+#include "cli/options.h"
+
+namespace weft::cli {
+
+Result<std::unique_ptr<engine::LoadedModel>> load_model(engine::ModelOptions options,
+                                                        Progress& progress) {
+  WEFT_ASSIGN(options.path, model_path(options));
+  const engine::LoadListener listener{
+      .on_progress = [&progress](uint64_t done,
+                                 uint64_t total) { progress.update("loading", done, total); },
+      .on_notice =
+          [&progress](std::string_view sentence) {
+            progress.clear();
+            print_notice(sentence);
+          }};
+  auto model = engine::LoadedModel::load(options, listener);
+  progress.clear();
+  return model;
+}
+
+}  // namespace weft::cli
