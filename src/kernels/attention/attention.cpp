@@ -42,14 +42,16 @@ uint32_t split_heads(const Attention& shape) {
   return heads;
 }
 
-// Invocations that share a pair in attention_tile: each keeps at most 64 elements of q and y.
+// Invocations that share two pairs in attention_tile: so many that each keeps about 32 elements of
+// a head.
 uint32_t tile_parts(const Attention& shape) {
-  uint32_t parts = ceil_div(shape.head_dim, 64U);
-  while (shape.head_dim / 4 % parts != 0) ++parts;
+  uint32_t parts = ceil_div(shape.head_dim, 32U);
+  while (shape.head_dim / 4 % parts != 0) --parts;
   return parts;
 }
 
-// Keys that attention_tile stages at a time: 4 KiB of keys, 4 KiB of values.
+// Keys that attention_tile stages at a time, so that they, their values and their scores fit 16
+// KiB.
 uint32_t tile_keys(const Attention& shape) {
   return std::min(16U, std::bit_floor(1024 / shape.head_dim));
 }

@@ -1,8 +1,9 @@
 //! Causal attention of a tile of neighbouring rows of one sequence:
 //!   y[row, head] = softmax(scale * q . k[keys 0 to row]) v
 //! A workgroup takes 64 (row, head) pairs whose heads share a KV head, and goes through the keys
-//! kKeys at a time with a running maximum (online softmax, Milakov and Gimelshein 2018). kParts
-//! invocations share a pair: each keeps kHeadDim / kParts elements of q and y in registers.
+//! kKeys at a time with a running maximum (online softmax, Milakov and Gimelshein 2018). An
+//! invocation keeps kHeadDim / kParts elements of q and y of two pairs in registers, so that what
+//! it reads of a key or value serves both.
 //! const kHeadDim: a multiple of 8
 //! const kParts: divides kHeadDim / 4
 //! const kKeys: divides kBlockTokens
@@ -10,7 +11,8 @@
 //! import: step
 
 const kPairs = 64u;
-const kLanes = kPairs * kParts;
+const kLanesOfPart = kPairs / 2u;  // each with pairs 2 i and 2 i + 1
+const kLanes = kLanesOfPart * kParts;
 const kQuads = kHeadDim / 4u / kParts;  // of an invocation
 const kLowest = -1.0e30;  // less than any score; kParts of it still fit f32
 
@@ -33,7 +35,7 @@ var<immediate> p: Params;
 
 var<workgroup> k_tile: array<vec4f, kKeys * kHeadDim / 4u>;
 var<workgroup> v_tile: array<vec4f, kKeys * kHeadDim / 4u>;
-var<workgroup> part_scores: array<f32, kKeys * kLanes>;
+var<workgroup> part_scores: array<vec2f, kKeys * kLanes>;  // of two pairs
 
 fn unpack(words: vec2u) -> vec4f {
   return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
@@ -49,11 +51,16 @@ fn load_keys(first_key: u32, seq: u32, kv_head: u32, lane: u32) {
   }
 }
 
-fn sum_of_parts(key: u32, pair: u32) -> f32 {
-  var sum = part_scores[key * kLanes + pair];
-  for (var i = 1u; i < kParts; i++) { sum += part_scores[key * kLanes + i * kPairs + pair]; }
+// The scores of two pairs.
+fn sum_of_parts(key: u32, lane_of_part: u32) -> vec2f {
+  var sum = part_scores[key * kLanes + lane_of_part];
+  for (var i = 1u; i < kParts; i++) {
+    sum += part_scores[key * kLanes + i * kLanesOfPart + lane_of_part];
+  }
   return sum;
 }
+
+fn sum_of(quad: vec4f) -> f32 { return dot(quad, vec4f(1.0)); }
 
 @compute @workgroup_size(kLanes)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -67,47 +74,65 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let last_row = tile.first_row + (min(first_pair + kPairs, n_pairs) - 1u) / heads;
   let n_keys = rows[last_row].pos + 1u;
 
-  let part = lane / kPairs;
-  let pair = first_pair + lane % kPairs;
-  let row = min(tile.first_row + pair / heads, last_row);  // past the end: computed, not stored
-  let pos = rows[row].pos;
-  let place = (row * p.n_heads + kv_head * heads + pair % heads) * (kHeadDim / 4u) + part * kQuads;
+  let part = lane / kLanesOfPart;
+  let lane_of_part = lane % kLanesOfPart;
+  let pairs = first_pair + 2u * lane_of_part + vec2u(0u, 1u);
+  // Pairs past the end are computed from the last row, and not stored.
+  let pair_rows = min(tile.first_row + pairs / heads, vec2u(last_row));
+  let pos = vec2u(rows[pair_rows.x].pos, rows[pair_rows.y].pos);
+  let places = (pair_rows * p.n_heads + kv_head * heads + pairs % heads) * (kHeadDim / 4u) +
+               part * kQuads;
 
-  var query: array<vec4f, kQuads>;
-  var acc: array<vec4f, kQuads>;
-  for (var i = 0u; i < kQuads; i++) { query[i] = q[place + i] * p.scale; }
-  var largest = kLowest;
-  var sum = 0.0;
+  var first_query: array<vec4f, kQuads>;
+  var second_query: array<vec4f, kQuads>;
+  for (var i = 0u; i < kQuads; i++) {
+    first_query[i] = q[places.x + i] * p.scale;
+    second_query[i] = q[places.y + i] * p.scale;
+  }
+  var first_acc: array<vec4f, kQuads>;
+  var second_acc: array<vec4f, kQuads>;
+  var largest = vec2f(kLowest);
+  var sum = vec2f(0.0);
   for (var first_key = 0u; first_key < n_keys; first_key += kKeys) {
+    let n_staged = min(n_keys - first_key, kKeys);
     load_keys(first_key, tile.seq, kv_head, lane);
     workgroupBarrier();
-    for (var key = 0u; key < kKeys; key++) {
-      var products = vec4f(0.0);
+    for (var key = 0u; key < n_staged; key++) {
+      var first = vec4f(0.0);
+      var second = vec4f(0.0);
       for (var i = 0u; i < kQuads; i++) {
-        products += query[i] * k_tile[key * (kHeadDim / 4u) + part * kQuads + i];
+        let k = k_tile[key * (kHeadDim / 4u) + part * kQuads + i];
+        first += first_query[i] * k;
+        second += second_query[i] * k;
       }
-      part_scores[key * kLanes + lane] =
-          select(kLowest, dot(products, vec4f(1.0)), first_key + key <= pos);
+      part_scores[key * kLanes + lane] = select(vec2f(kLowest), vec2f(sum_of(first), sum_of(second)),
+                                                vec2u(first_key + key) <= pos);
     }
     workgroupBarrier();
     var largest_now = largest;
-    for (var key = 0u; key < kKeys; key++) {
-      largest_now = max(largest_now, sum_of_parts(key, lane % kPairs));
+    for (var key = 0u; key < n_staged; key++) {
+      largest_now = max(largest_now, sum_of_parts(key, lane_of_part));
     }
     let shrink = exp(largest - largest_now);
     largest = largest_now;
     sum *= shrink;
-    for (var i = 0u; i < kQuads; i++) { acc[i] *= shrink; }
-    for (var key = 0u; key < kKeys; key++) {
-      let weight = exp(sum_of_parts(key, lane % kPairs) - largest);
-      sum += weight;
+    for (var i = 0u; i < kQuads; i++) {
+      first_acc[i] *= shrink.x;
+      second_acc[i] *= shrink.y;
+    }
+    for (var key = 0u; key < n_staged; key++) {
+      let weights = exp(sum_of_parts(key, lane_of_part) - largest);
+      sum += weights;
       for (var i = 0u; i < kQuads; i++) {
-        acc[i] += weight * v_tile[key * (kHeadDim / 4u) + part * kQuads + i];
+        let v = v_tile[key * (kHeadDim / 4u) + part * kQuads + i];
+        first_acc[i] += weights.x * v;
+        second_acc[i] += weights.y * v;
       }
     }
     workgroupBarrier();
   }
-  if (pair < n_pairs) {
-    for (var i = 0u; i < kQuads; i++) { y[place + i] = acc[i] / sum; }
+  for (var i = 0u; i < kQuads; i++) {
+    if (pairs.x < n_pairs) { y[places.x + i] = first_acc[i] / sum.x; }
+    if (pairs.y < n_pairs) { y[places.y + i] = second_acc[i] / sum.y; }
   }
 }
