@@ -1,6 +1,7 @@
 #include "kernels/embedding/embedding.h"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 #include "kernels/testing/kernel_fixture.h"
@@ -81,6 +82,22 @@ TEST_F(EmbeddingTest, InParts) {
   const Table table = random_table(WeightFormat::kQ8_0, {4, 2, 5}, 288);
   const std::vector<uint32_t> tokens{0, 3, 4, 5, 6, 9, 10};
   expect_near(compute(table, rows_with(tokens), {0}), rows_of(table, tokens), kRounding);
+}
+
+// Of a dispatch for tokens 4 and 5 alone.
+TEST_F(EmbeddingTest, APartLeavesTheRowsOfOthers) {
+  const Table part = random_table(WeightFormat::kF32, {2}, 4);
+  const TestBuffer rows = input(rows_with({3, 4, 5, 6})), slots = input(std::vector{0U});
+  const TestBuffer x = output<float>(16);
+  const auto dispatch = embedding(device(), {.vocab = 7, .first_token = 4}, part.front(),
+                                  {.rows = rows, .slot_tokens = slots, .x = x});
+  ASSERT_TRUE(dispatch.has_value());
+  run(*dispatch, {.rows = 4});
+  const std::vector<float> got = values<float>(x);
+  const auto is_nan = [](float value) { return std::isnan(value); };
+  EXPECT_TRUE(std::ranges::all_of(std::span(got).first(4), is_nan));
+  EXPECT_TRUE(std::ranges::none_of(std::span(got).subspan(4, 8), is_nan));
+  EXPECT_TRUE(std::ranges::all_of(std::span(got).last(4), is_nan));
 }
 
 TEST_F(EmbeddingTest, TakesTheTokenOfTheSlot) {
