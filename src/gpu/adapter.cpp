@@ -62,16 +62,18 @@ Handle<WGPUInstanceImpl> create_instance() {
   return Handle(wgpuCreateInstance(&descriptor));
 }
 
+void on_adapter(WGPURequestAdapterStatus, WGPUAdapter adapter, WGPUStringView, void* result,
+                void*) {
+  *static_cast<WGPUAdapter*>(result) = adapter;
+}
+
 Handle<WGPUAdapterImpl> request_adapter(WGPUInstance instance, WGPURequestAdapterOptions wish) {
   Toggles toggles(Checks::kOn);
   wish.nextInChain = toggles.chain();
   wish.featureLevel = WGPUFeatureLevel_Core;
   WGPUAdapter adapter = nullptr;
   const WGPURequestAdapterCallbackInfo on_done{
-      .mode = WGPUCallbackMode_WaitAnyOnly,
-      .callback = [](WGPURequestAdapterStatus, WGPUAdapter found, WGPUStringView, void* result,
-                     void*) { *static_cast<WGPUAdapter*>(result) = found; },
-      .userdata1 = &adapter};
+      .mode = WGPUCallbackMode_WaitAnyOnly, .callback = on_adapter, .userdata1 = &adapter};
   wait(instance, wgpuInstanceRequestAdapter(instance, &wish, on_done));
   return Handle(adapter);
 }

@@ -26,43 +26,41 @@ std::vector<WGPUFeatureName> features_of(const AdapterInfo& info) {
   return features;
 }
 
-WGPUDeviceLostCallbackInfo on_lost(DeviceState& state) {
-  return {.mode = WGPUCallbackMode_AllowSpontaneous,
-          .callback =
-              [](WGPUDevice const*, WGPUDeviceLostReason reason, WGPUStringView message, void* self,
-                 void*) {
-                if (reason == WGPUDeviceLostReason_Destroyed) return;  // by us
-                auto& device = *static_cast<DeviceState*>(self);
-                device.errors.set_lost(fmt::format("GPU device '{}' was lost: {}", device.info.name,
-                                                   one_line(text(message))));
-              },
-          .userdata1 = &state};
+void on_lost(WGPUDevice const*, WGPUDeviceLostReason reason, WGPUStringView message, void* self,
+             void*) {
+  if (reason == WGPUDeviceLostReason_Destroyed) return;  // by us
+  auto& device = *static_cast<DeviceState*>(self);
+  device.errors.set_lost(
+      fmt::format("GPU device '{}' was lost: {}", device.info.name, one_line(text(message))));
 }
 
-WGPUUncapturedErrorCallbackInfo on_error(DeviceState& state) {
-  return {.callback =
-              [](WGPUDevice const*, WGPUErrorType, WGPUStringView message, void* self, void*) {
-                auto& device = *static_cast<DeviceState*>(self);
-                device.errors.add(
-                    fmt::format("GPU '{}': {}", device.info.name, one_line(text(message))));
-              },
-          .userdata1 = &state};
+void on_error(WGPUDevice const*, WGPUErrorType, WGPUStringView message, void* self, void*) {
+  auto& device = *static_cast<DeviceState*>(self);
+  device.errors.add(fmt::format("GPU '{}': {}", device.info.name, one_line(text(message))));
+}
+
+struct NewDevice {
+  WGPUDevice device = nullptr;
+  std::string error;
+};
+
+void on_device(WGPURequestDeviceStatus, WGPUDevice device, WGPUStringView message, void* result,
+               void*) {
+  *static_cast<NewDevice*>(result) = {device, one_line(text(message))};
+}
+
+void on_scope(WGPUPopErrorScopeStatus, WGPUErrorType type, WGPUStringView message, void* result,
+              void*) {
+  if (type != WGPUErrorType_NoError) *static_cast<std::string*>(result) = one_line(text(message));
 }
 
 // The error of the calls since the matching wgpuDevicePushErrorScope(), if there was one.
 std::string pop_error(DeviceState& state) {
   std::string message;
-  const WGPUPopErrorScopeCallbackInfo on_done{.mode = WGPUCallbackMode_WaitAnyOnly,
-                                              .callback =
-                                                  [](WGPUPopErrorScopeStatus, WGPUErrorType type,
-                                                     WGPUStringView error, void* result, void*) {
-                                                    if (type != WGPUErrorType_NoError)
-                                                      *static_cast<std::string*>(result) =
-                                                          text(error);
-                                                  },
-                                              .userdata1 = &message};
+  const WGPUPopErrorScopeCallbackInfo on_done{
+      .mode = WGPUCallbackMode_WaitAnyOnly, .callback = on_scope, .userdata1 = &message};
   wait(state.instance(), wgpuDevicePopErrorScope(state.device.get(), on_done));
-  return one_line(message);
+  return message;
 }
 
 std::string memory_note(const AdapterInfo& info) {
@@ -125,26 +123,18 @@ Result<Device> Device::create(const AdapterInfo& adapter, const DeviceOptions& o
       .requiredFeatureCount = features.size(),
       .requiredFeatures = features.data(),
       .requiredLimits = &limits,
-      .deviceLostCallbackInfo = on_lost(*state),
-      .uncapturedErrorCallbackInfo = on_error(*state)};
-
-  struct Answer {
-    WGPUDevice device = nullptr;
-    std::string error;
-  } answer;
+      .deviceLostCallbackInfo = {.mode = WGPUCallbackMode_AllowSpontaneous,
+                                 .callback = on_lost,
+                                 .userdata1 = state.get()},
+      .uncapturedErrorCallbackInfo = {.callback = on_error, .userdata1 = state.get()}};
+  NewDevice opened;
   const WGPURequestDeviceCallbackInfo on_done{
-      .mode = WGPUCallbackMode_WaitAnyOnly,
-      .callback = [](WGPURequestDeviceStatus, WGPUDevice device, WGPUStringView message,
-                     void* result,
-                     void*) { *static_cast<Answer*>(result) = {device, text(message)}; },
-      .userdata1 = &answer};
+      .mode = WGPUCallbackMode_WaitAnyOnly, .callback = on_device, .userdata1 = &opened};
   wait(state->instance(),
        wgpuAdapterRequestDevice(adapter.state->adapter.get(), &descriptor, on_done));
-  state->device = Handle(answer.device);
-  if (!state->device) {
-    return fail("GPU '{}' does not open: {}", adapter.name, one_line(answer.error));
-  }
-  state->queue = Handle(wgpuDeviceGetQueue(answer.device));
+  state->device = Handle(opened.device);
+  if (!state->device) return fail("GPU '{}' does not open: {}", adapter.name, opened.error);
+  state->queue = Handle(wgpuDeviceGetQueue(opened.device));
   return Device(std::move(state));
 }
 

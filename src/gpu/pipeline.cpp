@@ -62,28 +62,38 @@ std::string_view line_of(std::string_view text, uint64_t number) {
   return text.substr(0, text.find('\n'));
 }
 
-// "line 3, column 7: ... In: '...'", or nothing where the shader itself is right.
+// A shader's first error, as "line 3, column 7: ... In: '...'".
+struct ShaderError {
+  std::string_view wgsl;
+  std::string sentence;
+};
+
+void on_messages(WGPUCompilationInfoRequestStatus, WGPUCompilationInfo const* info, void* result,
+                 void*) {
+  auto& [wgsl, sentence] = *static_cast<ShaderError*>(result);
+  if (info == nullptr) return;
+  for (const WGPUCompilationMessage& message : std::span(info->messages, info->messageCount)) {
+    if (message.type != WGPUCompilationMessageType_Error) continue;
+    sentence = fmt::format("line {}, column {}: {}. In: '{}'", message.lineNum, message.linePos,
+                           one_line(text(message.message)), line_of(wgsl, message.lineNum));
+    return;
+  }
+}
+
+// Empty where the shader itself is right, and its pipeline is not.
 std::string shader_error(WGPUInstance instance, const PipelineState& pipeline) {
-  struct First {
-    std::string error;
-    std::string_view wgsl;
-  } first{.wgsl = pipeline.wgsl};
+  ShaderError error{.wgsl = pipeline.wgsl};
   const WGPUCompilationInfoCallbackInfo on_done{
-      .mode = WGPUCallbackMode_WaitAnyOnly,
-      .callback =
-          [](WGPUCompilationInfoRequestStatus, WGPUCompilationInfo const* info, void* self, void*) {
-            auto& [error, wgsl] = *static_cast<First*>(self);
-            for (size_t i = 0; info != nullptr && i < info->messageCount && error.empty(); ++i) {
-              const WGPUCompilationMessage& message = info->messages[i];
-              if (message.type != WGPUCompilationMessageType_Error) continue;
-              error =
-                  fmt::format("line {}, column {}: {}. In: '{}'", message.lineNum, message.linePos,
-                              one_line(text(message.message)), line_of(wgsl, message.lineNum));
-            }
-          },
-      .userdata1 = &first};
+      .mode = WGPUCallbackMode_WaitAnyOnly, .callback = on_messages, .userdata1 = &error};
   wait(instance, wgpuShaderModuleGetCompilationInfo(pipeline.module.get(), on_done));
-  return first.error;
+  return error.sentence;
+}
+
+void on_compiled(WGPUCreatePipelineAsyncStatus, WGPUComputePipeline pipeline,
+                 WGPUStringView message, void* self, void*) {
+  auto& state = *static_cast<PipelineState*>(self);
+  state.pipeline = Handle(pipeline);
+  if (pipeline == nullptr) state.error = one_line(text(message));
 }
 
 void start_compiling(WGPUDevice device, const PipelineDesc& desc, PipelineState& state) {
@@ -101,15 +111,7 @@ void start_compiling(WGPUDevice device, const PipelineDesc& desc, PipelineState&
                                                              .constantCount = constants.size(),
                                                              .constants = constants.data()}};
   const WGPUCreateComputePipelineAsyncCallbackInfo on_done{
-      .mode = WGPUCallbackMode_WaitAnyOnly,
-      .callback =
-          [](WGPUCreatePipelineAsyncStatus, WGPUComputePipeline pipeline, WGPUStringView message,
-             void* self, void*) {
-            auto& result = *static_cast<PipelineState*>(self);
-            result.pipeline = Handle(pipeline);
-            if (pipeline == nullptr) result.error = one_line(text(message));
-          },
-      .userdata1 = &state};
+      .mode = WGPUCallbackMode_WaitAnyOnly, .callback = on_compiled, .userdata1 = &state};
   state.stage = PipelineState::Stage::kCompiling;
   state.compiled = wgpuDeviceCreateComputePipelineAsync(device, &descriptor, on_done);
 }

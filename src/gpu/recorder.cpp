@@ -4,6 +4,14 @@
 #include "gpu/internal.h"
 
 namespace weft::gpu {
+namespace {
+
+void on_mapped(WGPUMapAsyncStatus status, WGPUStringView message, void* self, void*) {
+  if (status == WGPUMapAsyncStatus_Success) return;
+  static_cast<ReadbackState*>(self)->error = one_line(text(message));
+}
+
+}  // namespace
 
 ReadbackState::~ReadbackState() {
   if (stage != Stage::kMapping) return;
@@ -13,14 +21,7 @@ ReadbackState::~ReadbackState() {
 
 void ReadbackState::start_map() {
   const WGPUBufferMapCallbackInfo on_done{
-      .mode = WGPUCallbackMode_WaitAnyOnly,
-      .callback =
-          [](WGPUMapAsyncStatus status, WGPUStringView message, void* self, void*) {
-            auto& readback = *static_cast<ReadbackState*>(self);
-            if (status == WGPUMapAsyncStatus_Success) return;
-            readback.error = text(message);
-          },
-      .userdata1 = this};
+      .mode = WGPUCallbackMode_WaitAnyOnly, .callback = on_mapped, .userdata1 = this};
   error.clear();
   mapped = wgpuBufferMapAsync(buffer.get(), WGPUMapMode_Read, 0, size_bytes, on_done);
   stage = Stage::kMapping;
@@ -44,7 +45,7 @@ Result<std::span<const std::byte>> Readback::wait() {
   const void* bytes = wgpuBufferGetConstMappedRange(state_->buffer.get(), 0, state_->size_bytes);
   if (bytes == nullptr) {
     return fail("Reading '{}' back from GPU '{}' failed: {}", state_->label,
-                state_->device.info.name, one_line(state_->error));
+                state_->device.info.name, state_->error);
   }
   return std::span(static_cast<const std::byte*>(bytes), state_->size_bytes);
 }

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/checked.h"
+#include "kernels/wgsl_files.h"
 
 namespace weft::kernels {
 namespace {
@@ -28,6 +29,16 @@ TestDevice open_device() {
   return {std::make_unique<gpu::Device>(std::move(*device)), ""};
 }
 
+// EveryFileIsCompiled: a WGSL file that no test compiles is an error of a run of all tests.
+void expect_every_file_is_compiled(const gpu::Device& device) {
+  const std::vector<std::string_view> shaders = device.shaders();
+  for (const WgslFile& file : wgsl_files()) {
+    EXPECT_TRUE(std::ranges::any_of(
+        shaders, [&](std::string_view shader) { return shader.contains(file.text); }))
+        << file.name << ".wgsl is compiled by no test";
+  }
+}
+
 // Closed when all tests are over, before the driver's own exit handlers run.
 class DeviceOfProgram : public testing::Environment {
  public:
@@ -35,7 +46,11 @@ class DeviceOfProgram : public testing::Environment {
     static TestDevice device = open_device();
     return device;
   }
-  void TearDown() override { get().device.reset(); }
+  void TearDown() override {
+    const bool all_ran = GTEST_FLAG_GET(filter) == "*";
+    if (get().device != nullptr && all_ran) expect_every_file_is_compiled(*get().device);
+    get().device.reset();
+  }
 };
 
 const auto* const environment = testing::AddGlobalTestEnvironment(new DeviceOfProgram);
