@@ -73,7 +73,7 @@ HWY_INLINE V dot_quads([[maybe_unused]] D d, V sums, V weights, V x) {
     const auto odd_x = hn::ShiftRight<8>(x16);
     return hn::Add(sums,
                    hn::Add(multiply_pairs(d, even_w, even_x), multiply_pairs(d, odd_w, odd_x)));
-  } else {  // two products stay below 2^15
+  } else {  // two products fit 16 bits
     const auto pairs = multiply_byte_pairs(d16, weights, x);
     return hn::Add(sums, multiply_pairs(d, pairs, hn::Set(d16, 1)));
   }

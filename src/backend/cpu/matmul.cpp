@@ -56,7 +56,7 @@ Result<Linear> Linear::create(const model::Weight& weight,
 }
 
 Matmul::Matmul(ThreadPool& pool, uint32_t max_rows, uint32_t max_cols, size_t scratch_floats)
-    : pool_(pool), quantized_(size_t{max_rows} * ceil_div(max_cols, kQ8Columns)) {
+    : pool_(pool), quantized_(size_t{max_rows} * ceil_div(max_cols, kActivationColumns)) {
   for (uint32_t thread = 0; thread < pool.threads(); ++thread) {
     workspaces_.push_back({.tile = std::make_unique<WeightTile>(),
                            .decoded = AlignedArray<float>(scratch_floats),
@@ -96,7 +96,7 @@ void Matmul::quantize(const Rows& x, uint32_t rows) {
   const uint32_t tasks = std::min(rows, pool_.threads() * kTasksPerThread);
   pool_.run(tasks, [&](uint32_t task, uint32_t) {
     for (uint32_t row = rows * task / tasks; row < rows * (task + 1) / tasks; ++row) {
-      quantize_row(x.values(row), quantized_.data() + size_t{row} * (x.cols / kQ8Columns));
+      quantize_row(x.values(row), quantized_.data() + size_t{row} * (x.cols / kActivationColumns));
     }
   });
 }

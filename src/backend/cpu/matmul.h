@@ -61,7 +61,7 @@ class Matmul {
                      Workspace& workspace) const;
 
   ThreadPool& pool_;
-  AlignedArray<Q8Block> quantized_;  // [rows, cols / kQ8Columns]
+  AlignedArray<ActivationBlock> quantized_;  // [rows, cols / kActivationColumns]
   std::vector<Workspace> workspaces_;
 };
 

@@ -17,7 +17,8 @@ namespace weft::backend::HWY_NAMESPACE {
 // hide the memory's latency, near enough to stay in a second-level cache.
 constexpr size_t kReadAhead = 32 * 1024;
 
-using Multiply = void (*)(const TileRows&, size_t, const Q8Block*, size_t, WeightTile&, float*);
+using Multiply = void (*)(const TileRows&, size_t, const ActivationBlock*, size_t, WeightTile&,
+                          float*);
 
 // Null where the type has no kernel.
 Multiply find_multiply(formats::TensorType type) {
@@ -47,7 +48,7 @@ Multiply find_multiply(formats::TensorType type) {
 bool has_product(formats::TensorType type) { return find_multiply(type) != nullptr; }
 
 // Lanes without a row repeat the last one.
-void multiply_quantized(const QuantizedRows& weights, const Q8Block* x, uint32_t n_x,
+void multiply_quantized(const QuantizedRows& weights, const ActivationBlock* x, uint32_t n_x,
                         WeightTile& scratch, float* out) {
   TileRows rows;
   rows.block = reinterpret_cast<const uint8_t*>(weights.data);
@@ -72,7 +73,7 @@ bool has_quantized_product(formats::TensorType type) {
   return HWY_DYNAMIC_DISPATCH(has_product)(type);
 }
 
-void multiply_quantized(const QuantizedRows& weights, const Q8Block* x, uint32_t n_x,
+void multiply_quantized(const QuantizedRows& weights, const ActivationBlock* x, uint32_t n_x,
                         WeightTile& scratch, float* out) {
   HWY_DYNAMIC_DISPATCH(multiply_quantized)(weights, x, n_x, scratch, out);
 }

@@ -22,10 +22,10 @@ struct QuantizedRows {
 [[nodiscard]] bool has_quantized_product(formats::TensorType type);
 
 // out[r * kTileRows + i] = weight row i . activation row r, for each r < n_x; lanes beyond
-// weights.rows are written too. x: [n_x, cols / kQ8Columns]. `out` is aligned to 64 bytes. An
-// element is the sum over blocks of 32 columns, in order, of exact integer products times the
+// weights.rows are written too. x: [n_x, cols / kActivationColumns]. `out` is aligned to 64 bytes.
+// An element is the sum over blocks of 32 columns, in order, of exact integer products times the
 // scales, so its bits depend on neither n_x nor the tile it is in.
-void multiply_quantized(const QuantizedRows& weights, const Q8Block* x, uint32_t n_x,
+void multiply_quantized(const QuantizedRows& weights, const ActivationBlock* x, uint32_t n_x,
                         WeightTile& scratch, float* out);
 
 }  // namespace weft::backend

@@ -26,9 +26,9 @@ constexpr TensorType kTypes[] = {TensorType::kQ4_0, TensorType::kQ4_1, TensorTyp
 struct Case {
   QuantizedRows weights;
   std::vector<std::byte> bytes;
-  std::vector<float> decoded;   // [rows, cols]
-  std::vector<float> x;         // [n_x, cols]
-  std::vector<Q8Block> blocks;  // of x
+  std::vector<float> decoded;           // [rows, cols]
+  std::vector<float> x;                 // [n_x, cols]
+  std::vector<ActivationBlock> blocks;  // of x
   uint32_t n_x;
 
   Case(TensorType type, uint32_t rows, uint32_t cols, uint32_t n) : decoded(rows * cols), n_x(n) {
@@ -36,9 +36,9 @@ struct Case {
     bytes = testing::random_weights(random, type, decoded.size());
     EXPECT_TRUE(formats::dequantize(type, bytes, decoded));
     x = testing::random_floats(random, size_t{n} * cols, 3.0F);
-    blocks.resize(x.size() / kQ8Columns);
+    blocks.resize(x.size() / kActivationColumns);
     for (uint32_t r = 0; r < n; ++r) {
-      quantize_row({&x[size_t{r} * cols], cols}, &blocks[r * cols / kQ8Columns]);
+      quantize_row({&x[size_t{r} * cols], cols}, &blocks[r * cols / kActivationColumns]);
     }
     weights = {type, bytes.data(), static_cast<uint32_t>(bytes.size() / rows), rows, cols};
   }
@@ -47,7 +47,7 @@ struct Case {
     const AlignedArray<float> out(n * kTileRows);
     std::ranges::fill(out.values(), std::numeric_limits<float>::quiet_NaN());
     const auto scratch = std::make_unique<WeightTile>();
-    multiply_quantized(weights, &blocks[first_x * weights.cols / kQ8Columns], n, *scratch,
+    multiply_quantized(weights, &blocks[first_x * weights.cols / kActivationColumns], n, *scratch,
                        out.data());
     return {out.values().begin(), out.values().end()};
   }
@@ -61,8 +61,9 @@ struct Case {
     double magnitude = 0;
     double largest_weight = 0;
     for (uint32_t col = 0; col < weights.cols; ++col) {
-      const Q8Block& block = blocks[(r * weights.cols + col) / kQ8Columns];
-      const double a = static_cast<double>(block.scale) * block.quants[col % kQ8Columns];
+      const ActivationBlock& block = blocks[(r * weights.cols + col) / kActivationColumns];
+      const uint32_t i = col % kActivationColumns;
+      const double a = static_cast<double>(block.scale) * (block.high[i] * 256 + block.low[i]);
       const double w = decoded[row * weights.cols + col];
       value += w * a;
       magnitude += std::abs(a);

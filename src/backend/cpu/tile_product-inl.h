@@ -42,16 +42,24 @@ HWY_INLINE void unpack_block(const TileRows& rows, size_t col, WeightTile& tile)
       }
     }
   }
-  Format::scales(rows, &tile.scales[col / Format::kScaleColumns], &tile.mins[col / kQ8Columns]);
+  Format::scales(rows, &tile.scales[col / Format::kScaleColumns],
+                 &tile.mins[col / kActivationColumns]);
+}
+
+// Four neighbouring quants in each lane.
+HWY_INLINE VI broadcast_quad(const int8_t* quants) {
+  int32_t four;
+  std::memcpy(&four, quants, sizeof four);
+  return hn::Set(DI(), four);
 }
 
 // acc[r * kTileRows + row] += the products of `groups` times 32 columns of the tile with the blocks
 // at x + r * x_stride, for each r < kX. For one element always the same operations in the same
 // order, whatever kX is.
 template <class Format, size_t kX>
-HWY_INLINE void multiply_tile(const WeightTile& tile, size_t groups, const Q8Block* x,
+HWY_INLINE void multiply_tile(const WeightTile& tile, size_t groups, const ActivationBlock* x,
                               size_t x_stride, float* acc) {
-  constexpr size_t kScales = kQ8Columns / Format::kScaleColumns;
+  constexpr size_t kScales = kActivationColumns / Format::kScaleColumns;
   constexpr size_t kQuads = Format::kScaleColumns / 4;  // columns of a scale, by fours
   constexpr bool kFullBytes = Format::kOffset == 128;
   const DF df;
@@ -60,26 +68,30 @@ HWY_INLINE void multiply_tile(const WeightTile& tile, size_t groups, const Q8Blo
     VF total[kX];
     for (size_t r = 0; r < kX; ++r) total[r] = hn::Load(df, acc + r * kTileRows + row);
     for (size_t group = 0; group < groups; ++group) {
-      const Q8Block* block = x + group;
+      const ActivationBlock* block = x + group;
       for (size_t s = 0; s < kScales; ++s) {
-        VI sum[kX];
+        VI low[kX];
+        VI high[kX];
         for (size_t r = 0; r < kX; ++r) {
           const int32_t* sums = block[r * x_stride].sums;
-          sum[r] = hn::Set(di, -Format::kOffset * (kScales == 1 ? sums[0] + sums[1] : sums[s]));
+          low[r] = hn::Set(di, -Format::kOffset * (kScales == 1 ? sums[0] + sums[1] : sums[s]));
+          high[r] = hn::Zero(di);
         }
         const uint32_t(*quants)[kTileRows] = tile.quants + (group * kScales + s) * kQuads;
         for (size_t quad = 0; quad < kQuads; ++quad) {
           const VI weights = hn::BitCast(di, hn::Load(DU(), quants[quad] + row));
+          const size_t col = (s * kQuads + quad) * 4;
           for (size_t r = 0; r < kX; ++r) {
-            int32_t four;
-            std::memcpy(&four, block[r * x_stride].quants + (s * kQuads + quad) * 4, 4);
-            sum[r] = dot_quads<kFullBytes>(di, sum[r], weights, hn::Set(di, four));
+            const ActivationBlock& at = block[r * x_stride];
+            low[r] = dot_quads<kFullBytes>(di, low[r], weights, broadcast_quad(at.low + col));
+            high[r] = dot_quads<kFullBytes>(di, high[r], weights, broadcast_quad(at.high + col));
           }
         }
         const VF scales = hn::Load(df, tile.scales[group * kScales + s] + row);
         for (size_t r = 0; r < kX; ++r) {
           const VF scale = hn::Mul(scales, hn::Set(df, block[r * x_stride].scale));
-          total[r] = hn::MulAdd(scale, hn::ConvertTo(df, sum[r]), total[r]);
+          const VI sum = hn::Add(hn::ShiftLeft<8>(high[r]), low[r]);
+          total[r] = hn::MulAdd(scale, hn::ConvertTo(df, sum), total[r]);
         }
       }
       if constexpr (Format::kHasMins) {
@@ -96,10 +108,10 @@ HWY_INLINE void multiply_tile(const WeightTile& tile, size_t groups, const Q8Blo
 // acc[r * kTileRows + row] = the product of row `row` of `rows`, of `cols` columns, and activation
 // row r of n_x, each of cols / 32 blocks.
 template <class Format>
-void multiply_rows(const TileRows& first_blocks, size_t cols, const Q8Block* x, size_t n_x,
+void multiply_rows(const TileRows& first_blocks, size_t cols, const ActivationBlock* x, size_t n_x,
                    WeightTile& tile, float* acc) {
   TileRows rows = first_blocks;
-  const size_t x_stride = cols / kQ8Columns;
+  const size_t x_stride = cols / kActivationColumns;
   std::memset(acc, 0, n_x * kTileRows * sizeof(float));
   for (size_t done = 0; done < cols; done += kTileCols) {
     const size_t piece = std::min<size_t>(cols - done, kTileCols);
@@ -109,8 +121,8 @@ void multiply_rows(const TileRows& first_blocks, size_t cols, const Q8Block* x, 
       rows.block += sizeof(typename Format::Block);
       rows.ahead += kTileRows * sizeof(typename Format::Block);
     }
-    const size_t groups = piece / kQ8Columns;
-    const Q8Block* piece_x = x + done / kQ8Columns;
+    const size_t groups = piece / kActivationColumns;
+    const ActivationBlock* piece_x = x + done / kActivationColumns;
     size_t r = 0;
     const auto multiply = [&]<size_t kX>() HWY_ATTR {
       for (; r + kX <= n_x; r += kX) {
