@@ -17,7 +17,8 @@ namespace weft::gpu {
 namespace {
 
 // While it lives, what libraries print to stderr goes to the debug log: Dawn and the Vulkan loader
-// warn about drivers that are not there and limits that nobody asked for.
+// warn about drivers that are not there and limits that nobody asked for. The same happens to what
+// other threads print meanwhile, some 50 ms.
 class QuietStderr {
  public:
   QuietStderr() : caught_(std::tmpfile()) {
