@@ -137,24 +137,28 @@ TEST_F(EngineText, RefusesWhatIsWrongAndWhatIsTooMuch) {
   ASSERT_FALSE(invalid);
   EXPECT_EQ(invalid.error().kind, Refusal::Kind::kInvalid);
 
-  // The engine's thread is held within the first request's first token.
-  std::promise<void> started;
-  std::promise<void> go_on;
+  // The engine's thread is held within the first request's first token, then within its second: one
+  // request waits in the scheduler by then, and one in front of it.
+  std::promise<void> reached[2];
+  std::promise<void> go_on[2];
   Request first = kRequest;
-  first.max_tokens = 1;
-  first.on_token = [&](const TokenEvent&) {
-    started.set_value();
-    go_on.get_future().wait();
+  first.max_tokens = 2;
+  first.on_token = [&, n = 0](const TokenEvent&) mutable {
+    reached[n].set_value();
+    go_on[n].get_future().wait();
+    ++n;
   };
   ASSERT_TRUE(engine.submit(first));
-  started.get_future().wait();
+  reached[0].get_future().wait();
   std::future<Answer> second = ask(engine, kRequest);
+  go_on[0].set_value();
+  reached[1].get_future().wait();
   std::future<Answer> third = ask(engine, kRequest);
   const auto busy = engine.submit(kRequest);
   ASSERT_FALSE(busy);
   EXPECT_EQ(busy.error().kind, Refusal::Kind::kBusy);
   EXPECT_EQ(busy.error().error.message(), "2 requests are waiting already, and no more may.");
-  go_on.set_value();
+  go_on[1].set_value();
   EXPECT_EQ(second.get().tokens.size(), 60U);
   EXPECT_EQ(third.get().tokens.size(), 60U);
   EXPECT_EQ(ask(engine, kRequest).get().tokens.size(), 60U);

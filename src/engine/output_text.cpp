@@ -10,7 +10,6 @@ std::string OutputText::push(Token token) {
 }
 
 std::string OutputText::finish() {
-  if (stops_.found()) return {};
   std::string rest = stops_.push(decoder_.finish());
   rest += stops_.finish();
   return rest;

@@ -20,7 +20,7 @@ class OutputText {
 
   // Whole characters that lie before any stop string. Control tokens have no text.
   [[nodiscard]] std::string push(Token token);
-  // At the end: what was held back, unless a stop string was found.
+  // At the end: what was held back; nothing where a stop string was found.
   [[nodiscard]] std::string finish();
 
   [[nodiscard]] const std::optional<std::string>& stop_string() const { return stops_.found(); }
