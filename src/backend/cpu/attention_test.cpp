@@ -78,7 +78,8 @@ struct Case {
     return out;
   }
 
-  [[nodiscard]] double expected(uint32_t kv_head, uint32_t pos, uint32_t head, uint32_t i) const {
+  // Of one query head of the token at `pos`: [dim].
+  [[nodiscard]] std::vector<double> expected(uint32_t kv_head, uint32_t pos, uint32_t head) const {
     const auto half = [](float x) { return static_cast<double>(half_to_float(float_to_half(x))); };
     std::vector<double> scores;
     for (uint32_t t = 0; t <= pos; ++t) {
@@ -90,14 +91,15 @@ struct Case {
       scores.push_back(score * static_cast<double>(0.3F));
     }
     const double largest = *std::ranges::max_element(scores);
-    double sum = 0;
+    std::vector<double> sum(dim);
     double weight = 0;
     for (uint32_t t = 0; t <= pos; ++t) {
       const double p = std::exp(scores[t] - largest);
       weight += p;
-      sum += p * half(v[(t * kKvHeads + kv_head) * dim + i]);
+      for (uint32_t i = 0; i < dim; ++i) sum[i] += p * half(v[(t * kKvHeads + kv_head) * dim + i]);
     }
-    return sum / weight;
+    for (double& value : sum) value /= weight;
+    return sum;
   }
 };
 
@@ -110,10 +112,11 @@ TEST(Attention, MatchesDoublePrecision) {
         const auto out = c.attend_rows(1, pos, rows);
         for (uint32_t row = pos; row < pos + rows; ++row) {
           for (uint32_t head = 0; head < heads; ++head) {
+            const auto expected = c.expected(1, row, head);
             for (uint32_t i = 0; i < dim; ++i) {
               const float got = out[((row * kKvHeads + 1) * heads + head) * dim + i];
               // Scores reach dim * 8 * 0.3, and their errors become relative ones of the weights.
-              ASSERT_NEAR(got, c.expected(1, row, head, i), 0x1p-22 * dim)
+              ASSERT_NEAR(got, expected[i], 0x1p-22 * dim)
                   << "heads " << heads << ", dim " << dim << ", pos " << row << ", head " << head;
             }
           }
