@@ -6,6 +6,8 @@ std::span<const Command* const> commands() {
   static constexpr const Command* kAll[] = {
       &kRun,
       &kChat,
+      &kBench,
+      &kEval,
       &kDevices,
       &kInspect,
       &kTokenize,

@@ -9,6 +9,8 @@ namespace weft::cli {
 
 extern const Command kRun;
 extern const Command kChat;
+extern const Command kBench;
+extern const Command kEval;
 extern const Command kDevices;
 extern const Command kInspect;
 extern const Command kTokenize;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
-#include "base/check.h"
 #include "testing/reference_model.h"
 
 namespace weft::testing {
@@ -45,8 +45,7 @@ std::vector<Token> some_tokens(uint32_t count, uint32_t seed, uint32_t vocab) {
 std::vector<SequenceOutput> run(Backend& backend, std::span<const SequenceStep> step) {
   backend.submit(step);
   auto outputs = backend.collect();
-  if (!outputs) fmt::print(stderr, "{}\n", outputs.error().message());
-  CHECK(outputs.has_value());
+  if (!outputs) throw std::runtime_error(outputs.error().message());  // fails the test
   return std::move(*outputs);
 }
 

@@ -21,7 +21,7 @@ inline constexpr uint32_t kTestSequences = 4;
 
 [[nodiscard]] std::vector<Token> some_tokens(uint32_t count, uint32_t seed, uint32_t vocab);
 
-// Submits and collects; an error fails the test and ends the process.
+// Submits and collects; an error is thrown, which fails the test.
 std::vector<backend::SequenceOutput> run(backend::Backend& backend,
                                          std::span<const backend::SequenceStep> step);
 

@@ -27,7 +27,9 @@ class GpuBackendTest : public ::testing::Test {
   static Result<std::unique_ptr<Backend>> create(const model::ModelSpec& spec,
                                                  const Options& options = test_options()) {
     WEFT_ASSIGN(const gpu::AdapterInfo adapter, gpu::choose_adapter("gpu"));
-    WEFT_ASSIGN(gpu::Device device, gpu::Device::create(adapter, {.checks = gpu::Checks::kOn}));
+    WEFT_ASSIGN(gpu::Device device,
+                gpu::Device::create(adapter, {.checks = gpu::Checks::kOn,
+                                              .pipeline_folder = gpu::default_pipeline_folder()}));
     return create_gpu_backend(spec, options, std::move(device), {});
   }
 
@@ -82,7 +84,9 @@ TEST_F(GpuBackendTest, EveryWeightTypeMatchesTheReferenceModel) {
                            .type = type,
                            .tied = variant,
                            .biases = variant});
-    const auto backend = make(model.spec());
+    Options options = test_options();
+    options.max_sequences = 1;  // builds fewer plans
+    const auto backend = make(model.spec(), options);
     const auto tokens = some_tokens(41, 1, model.spec().vocab);
     // Keys and values are stored as binary16: 2^-11.
     EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {33, 1, 7})), 1e-3);

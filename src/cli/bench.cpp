@@ -1,0 +1,216 @@
+// `weft bench`: tokens a second of prefill and decode, and where the time goes.
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/checked.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/load_model.h"
+#include "cli/options.h"
+#include "cli/version.h"
+#include "engine/throughput.h"
+
+namespace weft::cli {
+namespace {
+
+using engine::ThroughputCase;
+using Json = nlohmann::ordered_json;
+
+struct BenchOptions {
+  engine::ModelOptions model;
+  std::vector<uint32_t> prompts{512};
+  std::vector<uint32_t> generated{128};
+  std::vector<uint32_t> depths{0};
+  std::vector<uint32_t> batches{1};
+  uint32_t reps = 5;
+  bool json = false;
+  bool profile = false;
+};
+
+struct Rates {
+  double median, min, max;  // tokens a second, over all sequences
+};
+
+std::vector<ThroughputCase> cases_of(const BenchOptions& options) {
+  std::vector<ThroughputCase> cases;
+  const auto add = [&](ThroughputCase::Phase phase, const std::vector<uint32_t>& lengths) {
+    for (const uint32_t tokens : lengths) {
+      if (tokens == 0) continue;  // as in llama-bench: -n 0 leaves decode out
+      for (const uint32_t depth : options.depths) {
+        for (const uint32_t batch : options.batches) {
+          cases.push_back({.phase = phase, .tokens = tokens, .depth = depth, .batch = batch});
+        }
+      }
+    }
+  };
+  add(ThroughputCase::Phase::kPrefill, options.prompts);
+  add(ThroughputCase::Phase::kDecode, options.generated);
+  return cases;
+}
+
+// The model's context is as long, and its cache as large, as the largest case needs.
+void fit_model_options(const std::vector<ThroughputCase>& cases, engine::ModelOptions& model) {
+  uint32_t context = 0;
+  uint32_t kv_tokens = 0;
+  for (const ThroughputCase& test : cases) {
+    context = std::max(context, test.context());
+    const uint32_t blocks = ceil_div(test.context(), backend::kBlockTokens);
+    kv_tokens = std::max(kv_tokens, test.batch * blocks * backend::kBlockTokens);
+    model.max_sequences = std::max(model.max_sequences, test.batch);
+  }
+  model.context = context;
+  model.kv_tokens = kv_tokens;
+}
+
+// Short runs until caches are warm and the GPU has left its idle clock.
+Result<void> warm_up(backend::Backend& backend, ThroughputCase test) {
+  using Clock = std::chrono::steady_clock;
+  test.tokens = std::min(test.tokens, 32U);
+  test.depth = std::min(test.depth, 32U);
+  const auto start = Clock::now();
+  do {
+    WEFT_TRY(engine::time_once(backend, test));
+  } while (Clock::now() - start < std::chrono::milliseconds(300));
+  return {};
+}
+
+Result<Rates> measure(backend::Backend& backend, const ThroughputCase& test, uint32_t reps,
+                      Progress& progress) {
+  WEFT_TRY(warm_up(backend, test));
+  std::vector<double> rates;
+  for (uint32_t rep = 0; rep < reps; ++rep) {
+    progress.update(fmt::format("{}, run {} of {}", test.name(), rep + 1, reps), 0, 0);
+    WEFT_ASSIGN(const double seconds, engine::time_once(backend, test));
+    rates.push_back(static_cast<double>(test.tokens) * test.batch / seconds);
+  }
+  progress.clear();
+  std::ranges::sort(rates);
+  const size_t middle = rates.size() / 2;
+  const double median =
+      rates.size() % 2 == 1 ? rates[middle] : (rates[middle - 1] + rates[middle]) / 2;
+  return Rates{.median = median, .min = rates.front(), .max = rates.back()};
+}
+
+Json json_of(const engine::LoadedModel& model, const ThroughputCase& test) {
+  const backend::Info& info = model.backend().info();
+  return {{"case", test.name()},
+          {"depth", test.depth},
+          {"batch", test.batch},
+          {"device", info.device},
+          {"backend", info.backend},
+          {"model", model.spec().name},
+          {"quantization", model.spec().quantization()},
+          {"threads", info.threads},
+          {"commit", commit()}};
+}
+
+void print_rates(const engine::LoadedModel& model, const ThroughputCase& test, const Rates& rates,
+                 const BenchOptions& options) {
+  if (options.json) {
+    Json line = json_of(model, test);
+    line.update({{"tok_s", rates.median},
+                 {"tok_s_min", rates.min},
+                 {"tok_s_max", rates.max},
+                 {"reps", options.reps}});
+    fmt::print("{}\n", line.dump());
+  } else {
+    fmt::print("{:<8} {:>7} {:>6} {:>12.2f} {:>12.2f} {:>12.2f}\n", test.name(), test.depth,
+               test.batch, rates.median, rates.min, rates.max);
+  }
+  std::fflush(stdout);
+}
+
+void print_profile(const engine::LoadedModel& model, const ThroughputCase& test,
+                   std::vector<backend::KernelTime> times, bool json) {
+  std::ranges::sort(times, std::greater(), &backend::KernelTime::seconds);
+  double total = 0;
+  for (const backend::KernelTime& time : times) total += time.seconds;
+  if (json) {
+    Json line = json_of(model, test);
+    for (const backend::KernelTime& time : times) {
+      line["profile"].push_back({{"kernel", time.name},
+                                 {"count", time.count},
+                                 {"seconds", time.seconds},
+                                 {"bytes", time.bytes},
+                                 {"flops", time.flops}});
+    }
+    fmt::print("{}\n", line.dump());
+    return;
+  }
+  fmt::print("\n{} at depth {}, {} sequence(s): {:.3f} ms in kernels\n", test.name(), test.depth,
+             test.batch, total * 1e3);
+  fmt::print("{:<36} {:>8} {:>10} {:>7} {:>9} {:>9}\n", "kernel", "count", "ms", "share", "GB/s",
+             "GFLOP/s");
+  for (const backend::KernelTime& time : times) {
+    fmt::print("{:<36} {:>8} {:>10.3f} {:>6.1f}% {:>9.1f} {:>9.1f}\n", time.name, time.count,
+               time.seconds * 1e3, 100 * time.seconds / total,
+               static_cast<double>(time.bytes) / time.seconds * 1e-9,
+               static_cast<double>(time.flops) / time.seconds * 1e-9);
+  }
+}
+
+Result<ExitCode> run(BenchOptions options) {
+  const std::vector<ThroughputCase> cases = cases_of(options);
+  if (cases.empty()) return usage_error("Nothing to measure: give -p or -n a length above 0.");
+  fit_model_options(cases, options.model);
+  Progress progress;
+  WEFT_ASSIGN(const auto model, load_model(options.model, progress));
+  backend::Backend& backend = model->backend();
+
+  if (!options.json) {
+    const backend::Info& info = backend.info();
+    fmt::print("{}, {} on {} ({})\n", model->spec().name, model->spec().quantization(), info.device,
+               info.threads > 0 ? fmt::format("{} threads", info.threads) : info.backend);
+    fmt::print("{:<8} {:>7} {:>6} {:>12} {:>12} {:>12}\n", "case", "depth", "batch", "tok/s", "min",
+               "max");
+  }
+  for (const ThroughputCase& test : cases) {
+    WEFT_ASSIGN(const Rates rates, measure(backend, test, options.reps, progress));
+    print_rates(*model, test, rates, options);
+  }
+  if (!options.profile) return kOk;
+  for (const ThroughputCase& test : cases) {
+    WEFT_TRY(backend.start_profile());
+    WEFT_TRY(engine::time_once(backend, test));
+    print_profile(*model, test, backend.take_profile(), options.json);
+  }
+  return kOk;
+}
+
+Action add(CLI::App& app) {
+  const auto options = std::make_shared<BenchOptions>();
+  add_model_options(app, options->model);
+  const auto add_list = [&app](const char* name, std::vector<uint32_t>& values,
+                               const char* description) {
+    app.add_option(name, values, description)->delimiter(',')->capture_default_str();
+  };
+  add_list("-p,--n-prompt", options->prompts, "Lengths of prompts to time; 0: none");
+  add_list("-n,--n-gen", options->generated, "Numbers of tokens to generate; 0: none");
+  add_list("-d,--n-depth", options->depths, "Tokens already in the context");
+  add_list("-B,--n-sequences", options->batches, "Sequences that run together");
+  app.add_option("-r,--repetitions", options->reps, "Runs of each case")
+      ->check(CLI::Range(1U, 1000U))
+      ->capture_default_str();
+  app.add_flag("--json", options->json, "One JSON object a line for each case");
+  app.add_flag("--profile", options->profile, "Then list the kernels of each case by their time");
+  return [options] { return run(*options); };
+}
+
+}  // namespace
+
+const Command kBench = {
+    .name = "bench",
+    .summary = "Measure tokens a second of prefill and decode",
+    .examples =
+        "  weft bench\n"
+        "  weft bench -m model.gguf -p 512,2048 -n 128 -d 0,4096 -r 3 --json\n"
+        "  weft bench --device gpu -p 0 -n 128 -B 1,8,32 --profile\n",
+    .add = add,
+};
+
+}  // namespace weft::cli
