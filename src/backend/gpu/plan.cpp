@@ -7,7 +7,7 @@
 #include "kernels/argmax/argmax.h"
 #include "kernels/attention/attention.h"
 #include "kernels/embedding/embedding.h"
-#include "kernels/matvec/matvec.h"
+#include "kernels/product/product.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope_kv/rope_kv.h"
 #include "kernels/swiglu/swiglu.h"
@@ -118,9 +118,7 @@ class PlanBuilder {
                                      .y_stride = matrix.rows,
                                      .y_first = part.first_row,
                                      .store = store};
-      plan_.push_back(kernels::matvec(
-          in_.device, product,
-          kernels::matvec_variant(in_.device.info(), part.layout, std::min(most_, kMaxFewRows))));
+      plan_.push_back(kernels::product(in_.device, product, most_));
     }
   }
 

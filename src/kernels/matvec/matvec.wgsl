@@ -1,10 +1,11 @@
-//! y[row, y_first + n] = sum over k of x[row, k] W[n, k]   + bias[n] if HAS_BIAS   + what it held if ADD
+//! y = x W^T (product.wgsl)
 //! for few rows of x: a weight is read once for kRows of them.
 //! A workgroup has LANES_N x LANES_K lanes. A lane takes kPerLane rows of W, LANES_N apart, and of each every
 //! LANES_K-th unit (the elements of one 16-byte load); the LANES_K partial sums are added at the end.
 //! const kRows, kPerLane
 //! grid: x: GROUP_N rows of W, y: kRows rows of x
 //! import: dot_add
+//! import: product
 //! import: weight
 //! import: x_quads
 //! import: lane_sums
@@ -12,32 +13,9 @@
 override LANES_N: u32;
 override LANES_K: u32;
 override SUM_PLACES: u32;  // at least sum_places()
-override HAS_BIAS: bool;
-override ADD: bool;
 override GROUP_N: u32 = LANES_N * kPerLane;
 
-struct Params {
-  rows: u32,
-  n: u32,      // rows of W
-  k: u32,
-  units: u32,  // of a row of W
-  y_stride: u32,
-  y_first: u32,
-}
-var<immediate> p: Params;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [rows, y_stride]
-@group(0) @binding(2) var<storage, read> bias: array<f32>;     // [n]; not read unless HAS_BIAS
-
 var<workgroup> partial: array<f32, SUM_PLACES * kRows * GROUP_N>;  // [place, row, n]
-
-fn store(row: u32, n: u32, sum: f32) {
-  if (row >= p.rows || n >= p.n) { return; }
-  let i = row * p.y_stride + p.y_first + n;
-  var value = sum;
-  if (HAS_BIAS) { value += bias[n]; }
-  if (ADD) { value += y[i]; }
-  y[i] = value;
-}
 
 @compute @workgroup_size(LANES_N * LANES_K)
 fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {

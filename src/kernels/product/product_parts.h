@@ -1,0 +1,29 @@
+// What the hosts of the kernels that make products share.
+#pragma once
+
+#include <string_view>
+
+#include "gpu/device.h"
+#include "kernels/compose.h"
+#include "kernels/product/product.h"
+
+namespace weft::kernels {
+
+// How a kernel reads x.
+enum class XQuads : uint8_t {
+  kDirect,     // k is a multiple of the weight's unit
+  kBroadcast,  // likewise, and of a matvec whose lanes_k is 1; subgroups have 8 lanes or more
+  kRagged,     // any k
+};
+
+[[nodiscard]] std::string_view wgsl_name(XQuads x);
+
+// kDirect where it may be, else kRagged.
+[[nodiscard]] XQuads x_quads_for(const WeightLayout& weight);
+
+// All but the grid and the label. `variant` has the kernel's own choices; those of product.wgsl and
+// x_quads are added.
+[[nodiscard]] Dispatch product_dispatch(gpu::Device& device, const Product& product, XQuads x,
+                                        Variant variant);
+
+}  // namespace weft::kernels

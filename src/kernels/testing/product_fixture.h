@@ -1,0 +1,34 @@
+// The frame of the tests of kernels that make products (kernels/product/product.h).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels/matvec/matvec_ref.h"
+#include "kernels/product/product.h"
+#include "kernels/testing/kernel_fixture.h"
+#include "kernels/testing/random_weight.h"
+
+namespace weft::kernels {
+
+class ProductTest : public KernelTest {
+ protected:
+  // `make` builds the kernel: Product to Dispatch.
+  template <class Make>
+  std::vector<float> compute(const Weight& weight, const std::vector<float>& x, const Make& make) {
+    const uint32_t rows = static_cast<uint32_t>(x.size()) / weight.layout.cols;
+    const TestBuffer x_buffer = input(x);
+    const TestBuffer y_buffer = output<float>(size_t{rows} * weight.layout.rows);
+    run(make({.weight = weight, .x = x_buffer, .y = y_buffer, .y_stride = weight.layout.rows}),
+        {.rows = rows});
+    return values<float>(y_buffer);
+  }
+
+  // A chain of at most k roundings, and a few in each weight, whose parts may be larger than it.
+  static Tolerance tolerance(uint32_t k) {
+    return {.absolute = (k + 16.0) * kEpsilon * std::sqrt(k)};
+  }
+};
+
+}  // namespace weft::kernels
