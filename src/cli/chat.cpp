@@ -123,7 +123,7 @@ Result<ExitCode> run(const ChatOptions& options) {
         line->starts_with('/') ? chat.command(*line) : chat.say(*line, interrupts);
     if (!done) print_error(done.error().message());
   }
-  return kOk;
+  return interrupts.take() ? kInterrupted : kOk;  // while it waited for a pipe
 }
 
 Action add(CLI::App& app) {

@@ -36,6 +36,7 @@ std::map<const CLI::App*, Action> add_commands(CLI::App& app) {
   std::map<const CLI::App*, Action> actions;
   for (const Command* command : commands()) {
     CLI::App* sub = app.add_subcommand(command->name, command->summary);
+    sub->option_defaults()->take_last();  // so that an alias's flags can be overridden
     actions.emplace(sub, command->add(*sub));
     sub->footer(fmt::format("Examples:\n{}\n{}", command->examples, kExitCodes));
   }

@@ -131,8 +131,6 @@ void repack_q6_k(const std::byte* block, PlaneEnds& planes) {
   put(planes[3], block + 208, 2);   // d
 }
 
-constexpr uint32_t kUnitBytes = 16;
-
 struct FormatInfo {
   std::string_view wgsl_name;
   uint32_t unit;
@@ -145,9 +143,9 @@ struct FormatInfo {
 
 const FormatInfo& info(WeightFormat format) {
   static constexpr std::array<FormatInfo, 11> kInfos{{
-      {"weight_f32", 4, 1, 4, 1, {kUnitBytes}, nullptr},
-      {"weight_f16", 8, 1, 2, 1, {kUnitBytes}, nullptr},
-      {"weight_bf16", 8, 1, 2, 1, {kUnitBytes}, nullptr},
+      {"weight_f32", 8, 1, 4, 1, {32}, nullptr},
+      {"weight_f16", 8, 1, 2, 1, {16}, nullptr},
+      {"weight_bf16", 8, 1, 2, 1, {16}, nullptr},
       {"weight_q8_0", 16, 32, 34, 2, {32, 2}, repack_q8_0},
       {"weight_q4_0", 32, 32, 18, 2, {16, 2}, repack_q4<2>},
       {"weight_q4_1", 32, 32, 20, 2, {16, 4}, repack_q4<4>},
@@ -173,7 +171,7 @@ uint64_t plane_bytes(const FormatInfo& format, uint32_t plane, uint64_t rows, ui
 void copy_padded(const FormatInfo& format, uint32_t cols, std::span<const std::byte> file_rows,
                  std::byte* end) {
   const size_t row_bytes = size_t{cols} * format.block_bytes;
-  const size_t padding = row_steps(format, cols) * kUnitBytes - row_bytes;
+  const size_t padding = row_steps(format, cols) * format.plane_bytes[0] - row_bytes;
   for (size_t at = 0; at < file_rows.size(); at += row_bytes) {
     put(end, file_rows.data() + at, row_bytes);
     end = std::fill_n(end, padding, std::byte{0});

@@ -220,10 +220,10 @@ void CpuBackend::for_rows(uint32_t rows, const Body& body) {
 }
 
 void CpuBackend::embed(const StepRows& step) {
-  static const Cost kCost{.name = "embed"};
   const model::Weight& table = spec().token_embd;
   const size_t row_bytes = table.tensor.data.size() / table.rows;
-  profile_.measure(kCost, step.rows.size(), [&] {
+  const Cost cost{.name = "embed", .row_bytes = row_bytes + spec().embd * sizeof(float)};
+  profile_.measure(cost, step.rows.size(), [&] {
     for_rows(static_cast<uint32_t>(step.rows.size()), [&](uint32_t row) {
       const StepRow& at = step.rows[row];
       const auto decoded = formats::dequantize(
@@ -242,8 +242,8 @@ void CpuBackend::embed(const StepRows& step) {
 
 void CpuBackend::norm(const Rows& x, std::span<const float> weight, const Rows& out,
                       uint32_t rows) {
-  static const Cost kCost{.name = "rms_norm"};
-  profile_.measure(kCost, rows, [&] {
+  const Cost cost{.name = "rms_norm", .row_bytes = 2 * sizeof(float) * x.cols};
+  profile_.measure(cost, rows, [&] {
     for_rows(rows, [&](uint32_t row) {
       rms_norm(x.values(row), weight, spec().norm_eps, out.values(row));
     });
@@ -256,13 +256,15 @@ void CpuBackend::matmul(const Cost& cost, const Rows& x, uint32_t rows,
 }
 
 void CpuBackend::rotate_and_store(uint32_t layer, const StepRows& step) {
-  static const Cost kCost{.name = "rope"};
   const CpuLayer& at = model_.layers[layer];
   const model::Attention& attention_spec = at.spec->attention;
   const uint32_t head_dim = attention_spec.head_dim;
   const auto pairs = static_cast<uint32_t>(attention_spec.rope.inv_freq.size());
   const Rotation& rotation = rotations_[at.rope];
-  profile_.measure(kCost, step.rows.size(), [&] {
+  const Cost cost{.name = "rope",
+                  .row_bytes = sizeof(float) * 2 * (at.q.weight->rows + at.k.weight->rows) +
+                               sizeof(uint16_t) * 2 * at.k.weight->rows};
+  profile_.measure(cost, step.rows.size(), [&] {
     for_rows(static_cast<uint32_t>(step.rows.size()), [&](uint32_t row) {
       const RotationRow angles{.cos = rotation.cos.rows(pairs).values(row),
                                .sin = rotation.sin.rows(pairs).values(row)};
@@ -277,14 +279,16 @@ void CpuBackend::rotate_and_store(uint32_t layer, const StepRows& step) {
 }
 
 void CpuBackend::attention(uint32_t layer, const StepRows& step) {
-  static const Cost kCost{.name = "attention"};
   const CpuLayer& at = model_.layers[layer];
   const model::Attention& attention_spec = at.spec->attention;
   const uint32_t heads = heads_per_kv_head(*at.spec);
   const uint32_t kv_heads = attention_spec.n_kv_heads;
   const Rows q = q_.rows(at.q.weight->rows);
   const Rows out = attended_.rows(at.q.weight->rows);
-  profile_.measure(kCost, step.rows.size(), [&] {
+  const Cost cost{.name = "attention",
+                  .fixed_bytes = step.keys * 2 * at.k.weight->rows * sizeof(uint16_t),
+                  .fixed_flops = step.scores * 4 * q.cols};
+  profile_.measure(cost, step.rows.size(), [&] {
     const auto items = static_cast<uint32_t>(step.attention.size()) * kv_heads;
     pool_.run(items, [&](uint32_t item, uint32_t thread) {
       const AttentionRows& rows = step.attention[item / kv_heads];
@@ -306,8 +310,8 @@ void CpuBackend::attention(uint32_t layer, const StepRows& step) {
 }
 
 void CpuBackend::activate(const Rows& gate, const Rows& up, uint32_t rows) {
-  static const Cost kCost{.name = "swiglu"};
-  profile_.measure(kCost, rows, [&] {
+  const Cost cost{.name = "swiglu", .row_bytes = 3 * sizeof(float) * gate.cols};
+  profile_.measure(cost, rows, [&] {
     for_rows(rows, [&](uint32_t row) { swiglu(gate.values(row), up.values(row)); });
   });
 }

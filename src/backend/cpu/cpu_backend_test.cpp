@@ -281,6 +281,10 @@ TEST(CpuBackend, ProfileNamesWhatRan) {
   EXPECT_EQ(down->count, 3U);
   EXPECT_EQ(down->flops, 3U * 10 * 2 * 96 * 160);
   EXPECT_GT(down->seconds, 0);
+  const auto attention = std::ranges::find(times, "attention", &KernelTime::name);
+  ASSERT_NE(attention, times.end());
+  EXPECT_EQ(attention->flops, 3U * 55 * 2 * 2 * 96);  // q . k and p . v of 1 + 2 + ... + 10 pairs
+  EXPECT_EQ(attention->bytes, 3U * 10 * 2 * 32 * 2);
   (void)all_logits(*backend, some_tokens(10, 1, model.spec().vocab), {10});
   EXPECT_TRUE(backend->take_profile().empty());
 }

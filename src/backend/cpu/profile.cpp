@@ -11,7 +11,7 @@ void Profile::add(const Cost& cost, uint64_t rows, double seconds) {
   ++time.count;
   time.seconds += seconds;
   time.bytes += cost.fixed_bytes + cost.row_bytes * rows;
-  time.flops += cost.row_flops * rows;
+  time.flops += cost.fixed_flops + cost.row_flops * rows;
 }
 
 std::vector<KernelTime> Profile::take() {

@@ -17,6 +17,7 @@ struct Cost {
   std::string name;
   uint64_t fixed_bytes = 0;
   uint64_t row_bytes = 0;
+  uint64_t fixed_flops = 0;
   uint64_t row_flops = 0;
 };
 

@@ -48,10 +48,12 @@ Result<StepRows> StepRows::create(std::span<const SequenceStep> step, const Opti
                     sequence.slot, vocab);
       }
       const uint32_t pos = sequence.pos + i;
+      out.scores += pos + 1;
       out.rows.push_back(
           {.token = token, .pos = pos, .block = sequence.blocks[pos / kBlockTokens]});
       if (sequence.output == Output::kAllLogits) wanted_all.push_back(first_row + i);
     }
+    out.keys += sequence.pos + sequence.rows();
     add_attention(out, sequence, first_row);
     if (sequence.output != Output::kNone && sequence.output != Output::kAllLogits) {
       out.wanted.push_back(first_row + sequence.rows() - 1);

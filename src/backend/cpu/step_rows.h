@@ -32,6 +32,9 @@ struct StepRows {
   // order, then all rows of the others.
   std::vector<uint32_t> wanted;
   uint32_t wanted_single = 0;
+  // For the profile: pairs of a query row and a key it sees, and keys that are read at least once.
+  uint64_t scores = 0;
+  uint64_t keys = 0;
 
   // `left_in_slots`: each slot's token of its last greedy step. An error for a token that the
   // vocabulary does not have.
