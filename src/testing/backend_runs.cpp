@@ -50,7 +50,7 @@ std::vector<SequenceOutput> run(Backend& backend, std::span<const SequenceStep> 
 }
 
 std::vector<float> all_logits(Backend& backend, std::span<const Token> tokens,
-                              std::span<const uint32_t> chunks, uint32_t slot) {
+                              const std::vector<uint32_t>& chunks, uint32_t slot) {
   const auto blocks = scattered_blocks(slot);
   std::vector<float> logits;
   uint32_t pos = 0;

@@ -28,7 +28,7 @@ std::vector<backend::SequenceOutput> run(backend::Backend& backend,
 // Logits of all positions, the tokens given in steps of the sizes in `chunks`, over and over.
 [[nodiscard]] std::vector<float> all_logits(backend::Backend& backend,
                                             std::span<const Token> tokens,
-                                            std::span<const uint32_t> chunks, uint32_t slot = 0);
+                                            const std::vector<uint32_t>& chunks, uint32_t slot = 0);
 
 // The root mean square of the difference to reference_logits() over that of the reference.
 [[nodiscard]] double relative_error(const model::ModelSpec& spec, std::span<const Token> tokens,

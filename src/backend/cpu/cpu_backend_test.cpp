@@ -1,7 +1,6 @@
 #include "backend/cpu/cpu_backend.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <numeric>
@@ -11,85 +10,21 @@
 #include <gtest/gtest.h>
 
 #include "model/load.h"
-#include "testing/reference_model.h"
+#include "testing/backend_runs.h"
 #include "testing/tiny_model.h"
 
 namespace weft::backend {
 namespace {
 
 using formats::TensorType;
-using testing::TinyModel;
-using testing::TinyModelOptions;
-
-constexpr uint32_t kContext = 256;
-constexpr uint32_t kMaxSequences = 4;
+using namespace weft::testing;
 
 std::unique_ptr<Backend> make_backend(const model::ModelSpec& spec, uint32_t threads = 2) {
-  auto backend = create_cpu_backend(spec, {.max_sequences = kMaxSequences,
-                                           .max_rows = 128,
-                                           .max_context = kContext,
-                                           .kv_blocks = kMaxSequences * kContext / kBlockTokens,
-                                           .threads = threads});
+  Options options = test_options();
+  options.threads = threads;
+  auto backend = create_cpu_backend(spec, options);
   EXPECT_TRUE(backend) << backend.error().message();
   return std::move(*backend);
-}
-
-// Blocks of a sequence: no two neighbours, not in order, none shared between slots.
-std::vector<uint32_t> scattered_blocks(uint32_t slot) {
-  std::vector<uint32_t> blocks;
-  for (uint32_t i = 0; i < kContext / kBlockTokens; ++i) {
-    blocks.push_back((7 - (i * 3 % 8)) * kMaxSequences + slot);
-  }
-  return blocks;
-}
-
-std::vector<Token> some_tokens(uint32_t count, uint32_t seed, uint32_t vocab) {
-  std::vector<Token> tokens;
-  for (uint32_t i = 0; i < count; ++i)
-    tokens.push_back((seed * 7919 + i * i * 31 + i * 17) % vocab);
-  return tokens;
-}
-
-std::vector<SequenceOutput> run(Backend& backend, std::span<const SequenceStep> step) {
-  backend.submit(step);
-  auto outputs = backend.collect();
-  EXPECT_TRUE(outputs) << outputs.error().message();
-  return std::move(*outputs);
-}
-
-// Logits of all positions, the tokens given in steps of the sizes in `chunks`, over and over.
-std::vector<float> all_logits(Backend& backend, std::span<const Token> tokens,
-                              std::vector<uint32_t> chunks, uint32_t slot = 0) {
-  const auto blocks = scattered_blocks(slot);
-  std::vector<float> logits;
-  uint32_t pos = 0;
-  for (size_t i = 0; pos < tokens.size(); ++i) {
-    const auto n =
-        std::min<uint32_t>(chunks[i % chunks.size()], static_cast<uint32_t>(tokens.size()) - pos);
-    const SequenceStep step{.slot = slot,
-                            .tokens = tokens.subspan(pos, n),
-                            .pos = pos,
-                            .blocks = blocks,
-                            .output = Output::kAllLogits};
-    const auto outputs = run(backend, {&step, 1});
-    logits.insert(logits.end(), outputs[0].logits.begin(), outputs[0].logits.end());
-    pos += n;
-  }
-  return logits;
-}
-
-// The root mean square of the difference over that of the reference, over all positions.
-double relative_error(const model::ModelSpec& spec, std::span<const Token> tokens,
-                      std::span<const float> logits) {
-  const auto reference = testing::reference_logits(spec, tokens);
-  double error = 0;
-  double size = 0;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    const double expected = reference[i / spec.vocab][i % spec.vocab];
-    error += std::pow(logits[i] - expected, 2);
-    size += std::pow(expected, 2);
-  }
-  return std::sqrt(error / size);
 }
 
 class EveryWeightType : public ::testing::TestWithParam<TensorType> {};
@@ -161,13 +96,13 @@ TEST(CpuBackend, SequencesOfABatchGiveTheBitsTheyGiveAlone) {
   const std::vector<uint32_t> lengths = {33, 1, 20, 58};
   std::vector<std::vector<Token>> prompts;
   std::vector<std::vector<uint32_t>> blocks;
-  for (uint32_t slot = 0; slot < kMaxSequences; ++slot) {
+  for (uint32_t slot = 0; slot < kTestSequences; ++slot) {
     prompts.push_back(some_tokens(lengths[slot] + 1, slot, model.spec().vocab));
     blocks.push_back(scattered_blocks(slot));
   }
   std::vector<SequenceStep> prefill;
   std::vector<SequenceStep> decode;
-  for (uint32_t slot = 0; slot < kMaxSequences; ++slot) {
+  for (uint32_t slot = 0; slot < kTestSequences; ++slot) {
     const std::span<const Token> prompt = prompts[slot];
     prefill.push_back({.slot = slot,
                        .tokens = prompt.first(lengths[slot]),
@@ -183,7 +118,7 @@ TEST(CpuBackend, SequencesOfABatchGiveTheBitsTheyGiveAlone) {
   const auto first = run(*batched, prefill);
   const auto second = run(*batched, decode);
   EXPECT_TRUE(first[2].logits.empty());
-  for (uint32_t slot = 0; slot < kMaxSequences; ++slot) {
+  for (uint32_t slot = 0; slot < kTestSequences; ++slot) {
     const auto alone = all_logits(*make_backend(model.spec()), prompts[slot], {lengths[slot], 1});
     const auto last = alone.end() - model.spec().vocab;
     EXPECT_TRUE(std::equal(last, alone.end(), second[slot].logits.begin())) << slot;
@@ -223,23 +158,6 @@ TEST(CpuBackend, OutputsAgreeWithTheLogits) {
     EXPECT_EQ(candidates[i].token, order[i]);
     EXPECT_EQ(candidates[i].logit, logits[order[i]]);
   }
-}
-
-// Greedy continuation of `prompt`; the tokens are fed back by the backend or by the caller.
-enum class FeedBack { kBackend, kCaller };
-std::vector<Token> continue_greedily(Backend& backend, std::span<const Token> prompt,
-                                     uint32_t count, FeedBack feed_back) {
-  const auto blocks = scattered_blocks(1);
-  SequenceStep step{
-      .slot = 1, .tokens = prompt, .pos = 0, .blocks = blocks, .output = Output::kGreedy};
-  std::vector<Token> tokens;
-  while (tokens.size() < count) {
-    tokens.push_back(run(backend, {&step, 1})[0].token);
-    step.pos += step.rows();
-    step.tokens =
-        feed_back == FeedBack::kBackend ? std::span<const Token>() : std::span(&tokens.back(), 1);
-  }
-  return tokens;
 }
 
 TEST(CpuBackend, AGreedyTokenIsTheSlotsNextInput) {
