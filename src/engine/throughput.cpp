@@ -87,6 +87,21 @@ class Sequences {
   uint32_t in_flight_ = 0;
 };
 
+Result<void> check_fits(const ThroughputCase& test, const backend::Options& options) {
+  if (test.batch > options.max_sequences || test.batch > options.max_rows ||
+      test.context() > options.max_context) {
+    return fail("{} has {} sequences of {} tokens, and the backend holds {} of {}.", test.name(),
+                test.batch, test.context(), std::min(options.max_sequences, options.max_rows),
+                options.max_context);
+  }
+  const uint64_t blocks = uint64_t{test.batch} * ceil_div(test.context(), backend::kBlockTokens);
+  if (blocks > options.kv_blocks) {
+    return fail("{} of {} sequences needs {} KV blocks, and the backend has {}.", test.name(),
+                test.batch, blocks, options.kv_blocks);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string ThroughputCase::name() const {
@@ -94,13 +109,7 @@ std::string ThroughputCase::name() const {
 }
 
 Result<double> time_once(backend::Backend& backend, const ThroughputCase& test) {
-  const backend::Options& options = backend.options();
-  const uint64_t blocks = uint64_t{test.batch} * ceil_div(test.context(), backend::kBlockTokens);
-  if (test.batch > options.max_sequences || test.batch > options.max_rows ||
-      test.context() > options.max_context || blocks > options.kv_blocks) {
-    return fail("{} with {} sequences at depth {} needs {} KV blocks, and the backend has {}.",
-                test.name(), test.batch, test.depth, blocks, options.kv_blocks);
-  }
+  WEFT_TRY(check_fits(test, backend.options()));
   Sequences sequences(backend, test.batch, test.context());
   if (test.depth > 0) WEFT_TRY(sequences.prefill(test.depth));
   const auto start = std::chrono::steady_clock::now();
