@@ -64,11 +64,90 @@ struct BlockQ6_K {  // 16 groups of 16: d * scale * (q - 32)
   uint16_t d;
 };
 
+// Elements that are numbers of levels, low four bits before high ones (codebooks.h has the levels).
+struct BlockIQ4_NL {  // 32 elements: d * kIQ4Levels[q]
+  uint16_t d;
+  uint8_t qs[16];
+};
+struct BlockIQ4_XS {  // 8 groups of 32: d * (scale - 32) * kIQ4Levels[q]
+  uint16_t d;
+  uint8_t scales_high[2];  // two bits a group
+  uint8_t scales_low[4];   // four bits a group
+  uint8_t qs[128];         // 16 bytes a group
+};
+struct BlockMXFP4 {  // 32 elements: 2^(e - 128) * kTwiceE2M1[q]
+  uint8_t e;
+  uint8_t qs[16];
+};
+struct BlockNVFP4 {  // 4 groups of 16: d / 2 * kTwiceE2M1[q]
+  uint8_t d[4];      // floats E4M3 without sign
+  uint8_t qs[32];    // 8 bytes a group
+};
+
+// 256 elements of -d, 0 or d.
+struct BlockTQ1_0 {  // digits to the base 3, as fractions: digit n of byte q is (q * 3^n % 256) * 3
+                     // / 256
+  uint8_t qs[48];    // 5 digits a byte: 32 bytes hold elements 0 to 159, 16 hold 160 to 239
+  uint8_t qh[4];     // 4 digits a byte
+  uint16_t d;
+};
+struct BlockTQ2_0 {
+  uint8_t qs[64];
+  uint16_t d;
+};
+
+// 256 elements as points of a codebook (codebooks.h). The types with seven sign bits to a point of
+// eight elements (or two of four) make the eighth so that an even number of them is set.
+struct BlockIQ1_S {  // 8 groups of 32: d * (2 * scale + 1) * (point +- 1/8)
+  uint16_t d;
+  uint8_t qs[32];
+  uint8_t qh[16];  // a 16-bit word a group: 4 x 3 high bits of points, scale (3), sign of 1/8
+};
+struct BlockIQ1_M {  // 16 groups of 16, as IQ1_S
+  uint8_t qs[32];
+  uint8_t qh[16];     // four bits a point: 3 high bits, sign of 1/8
+  uint8_t scales[8];  // four 16-bit words: 4 x 3 bits of scales, then four bits of d
+};
+struct BlockIQ2_XXS {  // 8 groups of 32: d * (scale + 1/2) / 4 * point
+  uint16_t d;
+  uint8_t qs[64];  // a group: 4 points, then a 32-bit word of 4 x 7 signs and scale
+};
+struct BlockIQ2_XS {  // 16 groups of 16, as IQ2_XXS
+  uint16_t d;
+  uint8_t qs[64];  // a 16-bit word a point: its number (9), 7 signs
+  uint8_t scales[8];
+};
+struct BlockIQ2_S {  // 16 groups of 16, as IQ2_XXS
+  uint16_t d;
+  uint8_t qs[32];
+  uint8_t signs[32];
+  uint8_t qh[8];  // two high bits a point
+  uint8_t scales[8];
+};
+struct BlockIQ3_XXS {  // 8 groups of 32: d * (scale + 1/2) / 2 * point
+  uint16_t d;
+  uint8_t qs[64];
+  uint8_t signs_scales[32];  // as in IQ2_XXS
+};
+struct BlockIQ3_S {  // 8 groups of 32: d * (2 * scale + 1) * point
+  uint16_t d;
+  uint8_t qs[64];
+  uint8_t qh[8];  // the ninth bit of each point
+  uint8_t signs[32];
+  uint8_t scales[4];
+};
+
 static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20);
 static_assert(sizeof(BlockQ5_0) == 22 && sizeof(BlockQ5_1) == 24);
 static_assert(sizeof(BlockQ8_0) == 34);
 static_assert(sizeof(BlockQ2_K) == 84 && sizeof(BlockQ3_K) == 110);
 static_assert(sizeof(BlockQ4_K) == 144 && sizeof(BlockQ5_K) == 176 && sizeof(BlockQ6_K) == 210);
+static_assert(sizeof(BlockIQ4_NL) == 18 && sizeof(BlockIQ4_XS) == 136);
+static_assert(sizeof(BlockMXFP4) == 17 && sizeof(BlockNVFP4) == 36);
+static_assert(sizeof(BlockTQ1_0) == 54 && sizeof(BlockTQ2_0) == 66);
+static_assert(sizeof(BlockIQ1_S) == 50 && sizeof(BlockIQ1_M) == 56);
+static_assert(sizeof(BlockIQ2_XXS) == 66 && sizeof(BlockIQ2_XS) == 74 && sizeof(BlockIQ2_S) == 82);
+static_assert(sizeof(BlockIQ3_XXS) == 98 && sizeof(BlockIQ3_S) == 110);
 
 // The eight scales and eight minima of a Q4_K or Q5_K block, 0 to 63. Groups 0 to 3 own the low six
 // bits of bytes 0 to 3 (scale) and 4 to 7 (min); groups 4 to 7 have their low four bits in bytes 8

@@ -1,10 +1,14 @@
 #include "formats/dequantize.h"
 
+#include <array>
+#include <cmath>
 #include <cstring>
 
 #include "base/check.h"
 #include "base/half.h"
 #include "formats/blocks.h"
+#include "formats/codebooks.h"
+#include "formats/decode_points.h"
 
 namespace weft::formats {
 namespace {
@@ -63,7 +67,7 @@ void decode(const BlockQ8_0& b, float* out) {
   for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(b.qs[i]);
 }
 
-// Q2_K and Q3_K: two bits of element i in 64 bytes; 32 bytes hold four runs of 32 elements.
+// Q2_K, Q3_K and TQ2_0: two bits of element i in 64 bytes; 32 bytes hold four runs of 32 elements.
 int two_bits(const uint8_t (&qs)[64], int i) {
   return (qs[i / 128 * 32 + i % 32] >> (2 * (i / 32 % 4))) & 3;
 }
@@ -126,6 +130,69 @@ void decode(const BlockQ6_K& b, float* out) {
   }
 }
 
+// Four-bit numbers of levels: `n` bytes to 2 n elements, low halves first.
+void decode_levels(const uint8_t* qs, int n, const std::array<int8_t, 16>& levels, float d,
+                   float* out) {
+  for (int i = 0; i < n; ++i) {
+    out[i] = d * static_cast<float>(levels[qs[i] & 15]);
+    out[i + n] = d * static_cast<float>(levels[qs[i] >> 4]);
+  }
+}
+
+void decode(const BlockIQ4_NL& b, float* out) {
+  decode_levels(b.qs, 16, kIQ4Levels, half_to_float(b.d), out);
+}
+
+void decode(const BlockIQ4_XS& b, float* out) {
+  const float d = half_to_float(b.d);
+  for (int g = 0; g < 8; ++g) {
+    const int low = (b.scales_low[g / 2] >> (4 * (g % 2))) & 15;
+    const int high = (b.scales_high[g / 4] >> (2 * (g % 4))) & 3;
+    const float scale = d * static_cast<float>((low | high << 4) - 32);
+    decode_levels(b.qs + 16 * g, 16, kIQ4Levels, scale, out + 32 * g);
+  }
+}
+
+void decode(const BlockMXFP4& b, float* out) {
+  decode_levels(b.qs, 16, kTwiceE2M1, std::ldexp(1.0F, b.e - 128), out);
+}
+
+// Half of an E4M3 float without its sign; 0x7f, which is no number, counts as 0.
+float half_of_e4m3(uint8_t bits) {
+  if (bits == 0x7f) return 0;
+  const int exponent = (bits >> 3) & 15;
+  const int mantissa = bits & 7;
+  return exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -10)
+                       : std::ldexp(static_cast<float>(8 + mantissa), exponent - 11);
+}
+
+void decode(const BlockNVFP4& b, float* out) {
+  for (int g = 0; g < 4; ++g) {
+    decode_levels(b.qs + 8 * g, 8, kTwiceE2M1, half_of_e4m3(b.d[g]), out + 16 * g);
+  }
+}
+
+void decode(const BlockTQ1_0& b, float* out) {
+  const float d = half_to_float(b.d);
+  const auto decode_digits = [&](const uint8_t* bytes, int n_bytes, int n_digits) {
+    uint8_t power = 1;
+    for (int digit = 0; digit < n_digits; ++digit, power *= 3) {
+      for (int i = 0; i < n_bytes; ++i) {
+        const auto fraction = static_cast<uint8_t>(bytes[i] * power);
+        *out++ = d * static_cast<float>((fraction * 3 >> 8) - 1);
+      }
+    }
+  };
+  decode_digits(b.qs, 32, 5);
+  decode_digits(b.qs + 32, 16, 5);
+  decode_digits(b.qh, 4, 4);
+}
+
+void decode(const BlockTQ2_0& b, float* out) {
+  const float d = half_to_float(b.d);
+  for (int i = 0; i < 256; ++i) out[i] = d * static_cast<float>(two_bits(b.qs, i) - 1);
+}
+
 template <class Block>
 void decode_all(std::span<const std::byte> blocks, std::span<float> out) {
   const size_t n_blocks = blocks.size() / sizeof(Block);
@@ -167,6 +234,32 @@ Decoder decoder(TensorType type) {
       return decode_all<BlockQ5_K>;
     case TensorType::kQ6_K:
       return decode_all<BlockQ6_K>;
+    case TensorType::kIQ4_NL:
+      return decode_all<BlockIQ4_NL>;
+    case TensorType::kIQ4_XS:
+      return decode_all<BlockIQ4_XS>;
+    case TensorType::kMXFP4:
+      return decode_all<BlockMXFP4>;
+    case TensorType::kNVFP4:
+      return decode_all<BlockNVFP4>;
+    case TensorType::kTQ1_0:
+      return decode_all<BlockTQ1_0>;
+    case TensorType::kTQ2_0:
+      return decode_all<BlockTQ2_0>;
+    case TensorType::kIQ1_S:
+      return decode_all<BlockIQ1_S>;
+    case TensorType::kIQ1_M:
+      return decode_all<BlockIQ1_M>;
+    case TensorType::kIQ2_XXS:
+      return decode_all<BlockIQ2_XXS>;
+    case TensorType::kIQ2_XS:
+      return decode_all<BlockIQ2_XS>;
+    case TensorType::kIQ2_S:
+      return decode_all<BlockIQ2_S>;
+    case TensorType::kIQ3_XXS:
+      return decode_all<BlockIQ3_XXS>;
+    case TensorType::kIQ3_S:
+      return decode_all<BlockIQ3_S>;
     default:
       return nullptr;
   }

@@ -5,6 +5,8 @@
 #include <bit>
 #include <vector>
 
+#include "formats/codebooks.h"
+#include "formats/testdata/point_hashes.h"
 #include "formats/testdata/quants_golden.h"
 
 namespace weft::formats {
@@ -44,6 +46,82 @@ TEST(Dequantize, GivesTheBitsOfThePythonPackage) {
   }
 }
 
+// The goldens of the other types are hashes: make_point_hashes.py says of what.
+constexpr uint32_t kNoHalf = UINT32_MAX;
+struct HashCase {
+  TensorType type;
+  std::span<const uint32_t> hashes;  // of each block's floats
+  uint32_t half;                     // the byte of a block in which bit 6 is clear
+};
+
+const HashCase kHashCases[] = {
+    {TensorType::kIQ4_NL, golden::kIQ4_NLHashes, 1},
+    {TensorType::kIQ4_XS, golden::kIQ4_XSHashes, 1},
+    {TensorType::kMXFP4, golden::kMXFP4Hashes, kNoHalf},
+    {TensorType::kNVFP4, golden::kNVFP4Hashes, kNoHalf},
+    {TensorType::kTQ1_0, golden::kTQ1_0Hashes, 53},
+    {TensorType::kTQ2_0, golden::kTQ2_0Hashes, 65},
+    {TensorType::kIQ1_S, golden::kIQ1_SHashes, 1},
+    {TensorType::kIQ1_M, golden::kIQ1_MHashes, 55},
+    {TensorType::kIQ2_XXS, golden::kIQ2_XXSHashes, 1},
+    {TensorType::kIQ2_XS, golden::kIQ2_XSHashes, 1},
+    {TensorType::kIQ2_S, golden::kIQ2_SHashes, 1},
+    {TensorType::kIQ3_XXS, golden::kIQ3_XXSHashes, 1},
+    {TensorType::kIQ3_S, golden::kIQ3_SHashes, 1},
+};
+
+std::vector<uint8_t> random_bytes(size_t n) {
+  uint32_t x = 1;
+  std::vector<uint8_t> out(n);
+  for (uint8_t& byte : out) {
+    x = x * 1664525 + 1013904223;
+    byte = static_cast<uint8_t>(x >> 24);
+  }
+  return out;
+}
+
+template <class T>
+uint32_t hash_of(std::span<const T> values) {
+  uint32_t hash = 2166136261;
+  for (const std::byte byte : std::as_bytes(values)) {
+    hash = (hash ^ std::to_integer<uint32_t>(byte)) * 16777619;
+  }
+  return hash;
+}
+
+template <size_t kPoints, size_t kWidth>
+uint32_t hash_of(const Codebook<kPoints, kWidth>& codebook) {
+  return hash_of(std::span<const int8_t>(codebook[0].data(), kPoints * kWidth));
+}
+
+TEST(Dequantize, GivesWhatThePythonPackageHashesTo) {
+  for (const HashCase& c : kHashCases) {
+    SCOPED_TRACE(info(c.type).name);
+    ASSERT_TRUE(can_dequantize(c.type));
+    const auto [type, name, block_elements, block_bytes] = info(c.type);
+    std::vector<uint8_t> bytes = random_bytes(size_t{golden::kHashedBlocks} * block_bytes);
+    for (size_t i = c.half; c.half != kNoHalf && i < bytes.size(); i += block_bytes) {
+      bytes[i] &= 0xbf;
+    }
+    std::vector<float> out(size_t{golden::kHashedBlocks} * block_elements);
+    ASSERT_TRUE(dequantize(c.type, std::as_bytes(std::span(bytes)), out).has_value());
+    for (size_t i = 0; i < c.hashes.size(); ++i) {
+      const std::span block = std::span(out).subspan(i * block_elements, block_elements);
+      ASSERT_EQ(hash_of(std::span<const float>(block)), c.hashes[i])
+          << "block " << i << ", which begins with " << block[0] << ", " << block[1];
+    }
+  }
+}
+
+TEST(Codebooks, AreThoseOfThePythonPackage) {
+  EXPECT_EQ(hash_of(kIQ1), golden::kIQ1_SCodebook);
+  EXPECT_EQ(hash_of(kIQ2_XXS), golden::kIQ2_XXSCodebook);
+  EXPECT_EQ(hash_of(kIQ2_XS), golden::kIQ2_XSCodebook);
+  EXPECT_EQ(hash_of(kIQ2_S), golden::kIQ2_SCodebook);
+  EXPECT_EQ(hash_of(kIQ3_XXS), golden::kIQ3_XXSCodebook);
+  EXPECT_EQ(hash_of(kIQ3_S), golden::kIQ3_SCodebook);
+}
+
 TEST(Dequantize, F32IsCopied) {
   const std::vector<float> in{1.5F, -0.0F, 3e-40F};
   std::vector<float> out(in.size());
@@ -53,9 +131,9 @@ TEST(Dequantize, F32IsCopied) {
 
 TEST(Dequantize, NamesATypeWithoutDecoder) {
   std::vector<float> out(256);
-  const auto result = dequantize(TensorType::kIQ1_S, {}, out);
+  const auto result = dequantize(TensorType::kQ1_0, {}, out);
   ASSERT_FALSE(result.has_value());
-  EXPECT_NE(result.error().message().find("iq1_s"), std::string::npos);
+  EXPECT_NE(result.error().message().find("q1_0"), std::string::npos);
 }
 
 TEST(TensorTypes, HaveTheSizesOfThePythonPackage) {

@@ -171,11 +171,11 @@ TEST(CpuBackend, AGreedyTokenIsTheSlotsNextInput) {
 TEST(CpuBackend, RefusesWhatItCannotRun) {
   const TinyModel model(mixed_options());
   model::ModelSpec spec = model.spec();
-  spec.layers[1].ffn_up.tensor.type = TensorType::kIQ2_XS;
+  spec.layers[1].ffn_up.tensor.type = TensorType::kQ1_0;
   const auto unknown_type = create_cpu_backend(spec, {});
   ASSERT_FALSE(unknown_type);
   EXPECT_NE(unknown_type.error().message().find("blk.1.ffn_up.weight"), std::string::npos);
-  EXPECT_NE(unknown_type.error().message().find("iq2_xs"), std::string::npos);
+  EXPECT_NE(unknown_type.error().message().find("q1_0"), std::string::npos);
   EXPECT_FALSE(create_cpu_backend(model.spec(), {.kv_blocks = 0}));
 
   const auto backend = make_backend(model.spec());
