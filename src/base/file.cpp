@@ -10,28 +10,6 @@
 #include <unistd.h>
 
 namespace weft {
-namespace {
-
-// Owns a descriptor so that every way out closes it.
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
-Result<void> write_all(int fd, std::span<const std::byte> bytes, const std::string& name) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail("Could not write '{}': {}.", name, std::strerror(errno));
-    bytes = bytes.subspan(static_cast<size_t>(n));
-  }
-  return {};
-}
-
-}  // namespace
-
 Result<std::filesystem::path> cache_dir() {
   if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg != '\0') {
     return std::filesystem::path(xdg) / "weft";
@@ -42,18 +20,43 @@ Result<std::filesystem::path> cache_dir() {
   return fail("There is no cache folder: neither XDG_CACHE_HOME nor HOME is set.");
 }
 
-Result<void> write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+Result<FileWriter> FileWriter::create(const std::filesystem::path& path) {
   std::string temporary = path.string() + ".XXXXXX";
-  const Descriptor file{::mkstemp(temporary.data())};
-  if (file.fd < 0) return fail("Could not create '{}': {}.", temporary, std::strerror(errno));
-  ::fchmod(file.fd, 0644);
-  Result<void> written = write_all(file.fd, bytes, temporary);
-  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    written =
-        fail("Could not rename '{}' to '{}': {}.", temporary, path.string(), std::strerror(errno));
+  const int fd = ::mkstemp(temporary.data());
+  if (fd < 0) return fail("Could not create '{}': {}.", temporary, std::strerror(errno));
+  ::fchmod(fd, 0644);
+  return FileWriter(path, std::move(temporary), fd);
+}
+
+FileWriter::~FileWriter() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(temporary_.c_str());
+}
+
+Result<void> FileWriter::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail("Could not write '{}': {}.", temporary_, std::strerror(errno));
+    bytes = bytes.subspan(static_cast<size_t>(n));
   }
-  if (!written) ::unlink(temporary.c_str());
-  return written;
+  return {};
+}
+
+Result<void> FileWriter::commit() {
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    return fail("Could not rename '{}' to '{}': {}.", temporary_, path_.string(),
+                std::strerror(errno));
+  }
+  ::close(std::exchange(fd_, -1));
+  return {};
+}
+
+Result<void> write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  WEFT_ASSIGN(FileWriter file, FileWriter::create(path));
+  WEFT_TRY(file.write(bytes));
+  return file.commit();
 }
 
 Result<std::string> read_text_file(const std::filesystem::path& path) {

@@ -21,6 +21,18 @@ TEST(File, WritesWholeAndLeavesNoTemporaryFile) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
 }
 
+TEST(File, WhatIsNotCommittedIsGone) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "weft_file_test";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directory(folder);
+  {
+    auto file = FileWriter::create(folder / "a").value();
+    ASSERT_TRUE(file.write(bytes_of("half")));
+    EXPECT_FALSE(std::filesystem::exists(folder / "a"));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+}
+
 TEST(File, NamesWhatCouldNotBeWrittenOrRead) {
   const auto written = write_file("/nonexistent/folder/file", bytes_of("x"));
   ASSERT_FALSE(written);

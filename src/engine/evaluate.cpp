@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/checked.h"
+#include "engine/mean.h"
 
 namespace weft::engine {
 namespace {
@@ -13,29 +14,13 @@ namespace {
 using backend::Output;
 using backend::SequenceStep;
 
-// Mean and spread of what has been scored so far, in nats.
-class Likelihood {
- public:
-  void add(double nll) {
-    sum_ += nll;
-    squares_ += nll * nll;
-    ++n_;
-  }
-
-  [[nodiscard]] Perplexity summary(uint32_t chunks) const {
-    const auto n = static_cast<double>(n_);
-    const double mean = sum_ / n;
-    const double variance = std::max(0.0, squares_ / n - mean * mean);
-    const double value = std::exp(mean);
-    const double error = n_ > 1 ? std::sqrt(variance / (n - 1)) * value : 0.0;
-    return {.value = value, .standard_error = error, .chunks = chunks, .scored = n_};
-  }
-
- private:
-  double sum_ = 0;
-  double squares_ = 0;
-  uint64_t n_ = 0;
-};
+Perplexity summary(const Mean& nll, uint32_t chunks) {
+  const double value = std::exp(nll.value());
+  return {.value = value,
+          .standard_error = nll.standard_error() * value,
+          .chunks = chunks,
+          .scored = nll.count()};
+}
 
 }  // namespace
 
@@ -78,36 +63,55 @@ double negative_log_likelihood(std::span<const float> logits, Token token) {
   return std::log(sum) + highest - logits[static_cast<size_t>(token)];
 }
 
-Result<Perplexity> perplexity(
-    backend::Backend& backend, std::span<const Token> tokens, const PerplexityOptions& options,
-    const std::function<void(const Perplexity& so_far, uint32_t chunks)>& progress) {
-  const size_t context = options.context;
-  if (context < 4) return fail("A chunk needs at least 4 tokens, and {} were asked for.", context);
-  size_t chunks = tokens.size() / context;
-  if (chunks == 0) {
-    return fail("The text has {} tokens, and one chunk needs {}.", tokens.size(), context);
+Result<uint32_t> chunks_of(std::span<const Token> tokens, const ChunkOptions& options) {
+  if (options.context < 4) {
+    return fail("A chunk needs at least 4 tokens, and {} were asked for.", options.context);
   }
-  if (options.max_chunks != 0) chunks = std::min<size_t>(chunks, options.max_chunks);
+  const size_t chunks = tokens.size() / options.context;
+  if (chunks == 0) {
+    return fail("The text has {} tokens, and one chunk needs {}.", tokens.size(), options.context);
+  }
+  return narrow<uint32_t>(options.max_chunks == 0 ? chunks
+                                                  : std::min<size_t>(chunks, options.max_chunks));
+}
 
+Result<void> score_chunks(backend::Backend& backend, std::span<const Token> tokens,
+                          const ChunkOptions& options,
+                          const std::function<Result<void>(const ScoredRow&)>& score,
+                          const std::function<void(uint32_t done)>& chunk_done) {
+  WEFT_ASSIGN(const uint32_t chunks, chunks_of(tokens, options));
+  const size_t context = options.context;
   const size_t first = context / 2;  // the first row whose prediction counts
   const size_t vocab = backend.spec().vocab;
-  Likelihood likelihood;
-  Perplexity result{};
-  for (size_t chunk = 0; chunk < chunks; ++chunk) {
-    std::vector<Token> part(tokens.begin() + static_cast<ptrdiff_t>(chunk * context),
-                            tokens.begin() + static_cast<ptrdiff_t>((chunk + 1) * context));
+  for (uint32_t chunk = 0; chunk < chunks; ++chunk) {
+    const std::span<const Token> whole = tokens.subspan(chunk * context, context);
+    std::vector<Token> part(whole.begin(), whole.end());
     if (options.bos) part[0] = *options.bos;
     // The last token is predicted, and predicts nothing that could be scored.
     WEFT_ASSIGN(const auto logits,
                 sequence_logits(backend, std::span(part).first(context - 1), first));
     for (size_t row = first; row + 1 < context; ++row) {
-      likelihood.add(negative_log_likelihood(
-          std::span(logits).subspan((row - first) * vocab, vocab), part[row + 1]));
+      WEFT_TRY(score({.logits = std::span(logits).subspan((row - first) * vocab, vocab),
+                      .token = part[row + 1]}));
     }
-    result = likelihood.summary(narrow<uint32_t>(chunk + 1));
-    progress(result, narrow<uint32_t>(chunks));
+    chunk_done(chunk + 1);
   }
-  return result;
+  return {};
+}
+
+Result<Perplexity> perplexity(
+    backend::Backend& backend, std::span<const Token> tokens, const ChunkOptions& options,
+    const std::function<void(const Perplexity& so_far, uint32_t chunks)>& progress,
+    LogitsBaseWriter* keep) {
+  WEFT_ASSIGN(const uint32_t chunks, chunks_of(tokens, options));
+  Mean nll;
+  const auto score = [&](const ScoredRow& row) -> Result<void> {
+    nll.add(negative_log_likelihood(row.logits, row.token));
+    return keep == nullptr ? Result<void>() : keep->add(row.logits);
+  };
+  WEFT_TRY(score_chunks(backend, tokens, options, score,
+                        [&](uint32_t done) { progress(summary(nll, done), chunks); }));
+  return summary(nll, chunks);
 }
 
 }  // namespace weft::engine
