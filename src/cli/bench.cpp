@@ -54,17 +54,22 @@ std::vector<ThroughputCase> cases_of(const BenchOptions& options) {
 }
 
 // The model's context is as long, and its cache as large, as the largest case needs.
-void fit_model_options(const std::vector<ThroughputCase>& cases, engine::ModelOptions& model) {
+Result<void> fit_model_options(const std::vector<ThroughputCase>& cases,
+                               engine::ModelOptions& model) {
   uint32_t context = 0;
-  uint32_t kv_tokens = 0;
+  uint64_t kv_tokens = 0;
   for (const ThroughputCase& test : cases) {
     context = std::max(context, test.context());
-    const uint32_t blocks = ceil_div(test.context(), backend::kBlockTokens);
-    kv_tokens = std::max(kv_tokens, test.batch * blocks * backend::kBlockTokens);
+    const uint64_t each = round_up(test.context(), backend::kBlockTokens);
+    kv_tokens = std::max(kv_tokens, test.batch * each);
     model.max_sequences = std::max(model.max_sequences, test.batch);
   }
+  if (!std::in_range<uint32_t>(kv_tokens)) {
+    return fail("A KV cache of {} tokens is too large.", kv_tokens);
+  }
   model.context = context;
-  model.kv_tokens = kv_tokens;
+  model.kv_tokens = static_cast<uint32_t>(kv_tokens);
+  return {};
 }
 
 // Short runs until caches are warm and the GPU has left its idle clock.
@@ -96,27 +101,24 @@ Result<Rates> measure(backend::Backend& backend, const ThroughputCase& test, uin
   return Rates{.median = median, .min = rates.front(), .max = rates.back()};
 }
 
-Json json_of(const engine::LoadedModel& model, const ThroughputCase& test) {
+// What a case ran under.
+Json conditions_of(const engine::LoadedModel& model, const ThroughputCase& test) {
   const backend::Info& info = model.backend().info();
-  return {{"case", test.name()},
-          {"depth", test.depth},
-          {"batch", test.batch},
-          {"device", info.device},
-          {"backend", info.backend},
-          {"model", model.spec().name},
-          {"quantization", model.spec().quantization()},
-          {"threads", info.threads},
-          {"commit", commit()}};
+  return {{"depth", test.depth},        {"batch", test.batch},
+          {"device", info.device},      {"backend", info.backend},
+          {"model", model.spec().name}, {"quantization", model.spec().quantization()},
+          {"threads", info.threads},    {"commit", commit()}};
 }
 
 void print_rates(const engine::LoadedModel& model, const ThroughputCase& test, const Rates& rates,
                  const BenchOptions& options) {
   if (options.json) {
-    Json line = json_of(model, test);
-    line.update({{"tok_s", rates.median},
+    Json line = {{"case", test.name()},
+                 {"tok_s", rates.median},
                  {"tok_s_min", rates.min},
                  {"tok_s_max", rates.max},
-                 {"reps", options.reps}});
+                 {"reps", options.reps}};
+    line.update(conditions_of(model, test));
     fmt::print("{}\n", line.dump());
   } else {
     fmt::print("{:<8} {:>7} {:>6} {:>12.2f} {:>12.2f} {:>12.2f}\n", test.name(), test.depth,
@@ -131,7 +133,8 @@ void print_profile(const engine::LoadedModel& model, const ThroughputCase& test,
   double total = 0;
   for (const backend::KernelTime& time : times) total += time.seconds;
   if (json) {
-    Json line = json_of(model, test);
+    Json line = {{"case", test.name()}};
+    line.update(conditions_of(model, test));
     for (const backend::KernelTime& time : times) {
       line["profile"].push_back({{"kernel", time.name},
                                  {"count", time.count},
@@ -157,7 +160,7 @@ void print_profile(const engine::LoadedModel& model, const ThroughputCase& test,
 Result<ExitCode> run(BenchOptions options) {
   const std::vector<ThroughputCase> cases = cases_of(options);
   if (cases.empty()) return usage_error("Nothing to measure: give -p or -n a length above 0.");
-  fit_model_options(cases, options.model);
+  WEFT_TRY(fit_model_options(cases, options.model));
   Progress progress;
   WEFT_ASSIGN(const auto model, load_model(options.model, progress));
   backend::Backend& backend = model->backend();
@@ -186,13 +189,15 @@ Action add(CLI::App& app) {
   const auto options = std::make_shared<BenchOptions>();
   add_model_options(app, options->model);
   const auto add_list = [&app](const char* name, std::vector<uint32_t>& values,
-                               const char* description) {
-    app.add_option(name, values, description)->delimiter(',')->capture_default_str();
+                               const CLI::Range& range, const char* description) {
+    app.add_option(name, values, description)->delimiter(',')->check(range)->capture_default_str();
   };
-  add_list("-p,--n-prompt", options->prompts, "Lengths of prompts to time; 0: none");
-  add_list("-n,--n-gen", options->generated, "Numbers of tokens to generate; 0: none");
-  add_list("-d,--n-depth", options->depths, "Tokens already in the context");
-  add_list("-B,--n-sequences", options->batches, "Sequences that run together");
+  const CLI::Range length(0U, 1U << 24U);
+  add_list("-p,--n-prompt", options->prompts, length, "Lengths of prompts to time; 0: none");
+  add_list("-n,--n-gen", options->generated, length, "Numbers of tokens to generate; 0: none");
+  add_list("-d,--n-depth", options->depths, length, "Tokens already in the context");
+  add_list("-B,--n-sequences", options->batches, CLI::Range(1U, 1U << 12U),
+           "Sequences that run together");
   app.add_option("-r,--repetitions", options->reps, "Runs of each case")
       ->check(CLI::Range(1U, 1000U))
       ->capture_default_str();
