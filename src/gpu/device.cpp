@@ -162,7 +162,8 @@ void Device::write(const Buffer& buffer, uint64_t offset, std::span<const std::b
 
 BindGroup Device::bind_group(const Pipeline& pipeline, std::span<const Binding> bindings,
                              std::string_view label) {
-  CHECK(bindings.size() == pipeline.state_->n_bindings);
+  const std::vector<uint32_t>& numbers = pipeline.state_->bindings;
+  CHECK(bindings.size() == numbers.size());
   std::vector<WGPUBindGroupEntry> entries;
   for (const Binding& binding : bindings) {
     const uint64_t size = binding.size_bytes != 0 ? binding.size_bytes
@@ -171,7 +172,7 @@ BindGroup Device::bind_group(const Pipeline& pipeline, std::span<const Binding> 
           binding.offset <= binding.buffer->size_bytes() &&
           size <= binding.buffer->size_bytes() - binding.offset &&
           size <= state_->info.limits.max_binding_bytes);
-    entries.push_back({.binding = static_cast<uint32_t>(entries.size()),
+    entries.push_back({.binding = numbers[entries.size()],
                        .buffer = binding.buffer->handle(),
                        .offset = binding.offset,
                        .size = size});

@@ -53,7 +53,11 @@ class Buffer {
   uint64_t size_bytes_ = 0;
 };
 
-enum class Access : uint8_t { kRead, kReadWrite };
+enum class Access : uint8_t {
+  kRead,
+  kReadWrite,
+  kUnused,  // the shader has no binding of this number
+};
 
 struct Override {
   std::string name;
@@ -135,7 +139,7 @@ class Device {
   // All that were asked for are compiled, or the first error, with label and line.
   [[nodiscard]] Result<void> wait_for_pipelines();
 
-  // `bindings` are those of the pipeline's descriptor, in order.
+  // `bindings` are those of the pipeline's descriptor, in order, without the unused.
   [[nodiscard]] BindGroup bind_group(const Pipeline& pipeline, std::span<const Binding> bindings,
                                      std::string_view label);
 

@@ -76,8 +76,8 @@ struct PipelineState {
   Handle<WGPUShaderModuleImpl> module;
   Handle<WGPUComputePipelineImpl> pipeline;  // kReady
   WGPUFuture compiled{};
-  std::string error;  // kFailed
-  size_t n_bindings = 0;
+  std::string error;               // kFailed
+  std::vector<uint32_t> bindings;  // their numbers
   uint32_t immediate_bytes = 0;
 };
 

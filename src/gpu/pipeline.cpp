@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -12,21 +13,29 @@ namespace {
 // Equal for descriptors that make the same pipeline.
 std::string pipeline_key(const PipelineDesc& desc) {
   std::string key = fmt::format("{};", desc.immediate_bytes);
-  for (const Access access : desc.bindings) key.push_back(access == Access::kRead ? 'r' : 'w');
+  for (const Access access : desc.bindings) key.push_back("rwu"[std::to_underlying(access)]);
   for (const Override& entry : desc.overrides) {
     key += fmt::format(";{}={}", entry.name, entry.value);
   }
   return key.append("\n").append(desc.wgsl);
 }
 
+std::vector<uint32_t> used_bindings(const PipelineDesc& desc) {
+  std::vector<uint32_t> numbers;
+  for (uint32_t i = 0; i < desc.bindings.size(); ++i) {
+    if (desc.bindings[i] != Access::kUnused) numbers.push_back(i);
+  }
+  return numbers;
+}
+
 Handle<WGPUBindGroupLayoutImpl> make_group_layout(WGPUDevice device, const PipelineDesc& desc) {
   std::vector<WGPUBindGroupLayoutEntry> entries;
-  for (const Access access : desc.bindings) {
-    entries.push_back(
-        {.binding = static_cast<uint32_t>(entries.size()),
-         .visibility = WGPUShaderStage_Compute,
-         .buffer = {.type = access == Access::kRead ? WGPUBufferBindingType_ReadOnlyStorage
-                                                    : WGPUBufferBindingType_Storage}});
+  for (const uint32_t number : used_bindings(desc)) {
+    const bool is_read = desc.bindings[number] == Access::kRead;
+    entries.push_back({.binding = number,
+                       .visibility = WGPUShaderStage_Compute,
+                       .buffer = {.type = is_read ? WGPUBufferBindingType_ReadOnlyStorage
+                                                  : WGPUBufferBindingType_Storage}});
   }
   const WGPUBindGroupLayoutDescriptor descriptor{
       .label = view(desc.label), .entryCount = entries.size(), .entries = entries.data()};
@@ -127,7 +136,7 @@ Pipeline Device::pipeline(const PipelineDesc& desc) {
   if (is_new || state.stage == PipelineState::Stage::kFailed) {
     state.label = desc.label;
     state.wgsl = std::string_view(place->first).substr(place->first.size() - desc.wgsl.size());
-    state.n_bindings = desc.bindings.size();
+    state.bindings = used_bindings(desc);
     state.immediate_bytes = desc.immediate_bytes;
     start_compiling(state_->device.get(), desc, state);
     state_->compiling.push_back(&state);

@@ -62,7 +62,7 @@ std::string text_of(const Variant& variant, const std::vector<const WgslFile*>& 
   return text;
 }
 
-// Numbers count from 0 without a gap, over all files.
+// Numbers count over all files; not each need have a binding.
 std::vector<gpu::Access> bindings_of(const std::vector<const WgslFile*>& files) {
   std::vector<WgslBinding> all;
   for (const WgslFile* file : files) {
@@ -71,7 +71,8 @@ std::vector<gpu::Access> bindings_of(const std::vector<const WgslFile*>& files) 
   std::ranges::sort(all, {}, &WgslBinding::number);
   std::vector<gpu::Access> bindings;
   for (const WgslBinding& binding : all) {
-    CHECK(binding.number == bindings.size());
+    CHECK(binding.number >= bindings.size());  // no two have the same
+    bindings.resize(binding.number, gpu::Access::kUnused);
     bindings.push_back(binding.is_written ? gpu::Access::kReadWrite : gpu::Access::kRead);
   }
   return bindings;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/checked.h"
+#include "base/half.h"
 
 namespace weft::kernels {
 namespace {
@@ -21,29 +22,25 @@ Eight load_eight(const std::byte* from) {
   return value;
 }
 
-// Numbers 0, 2, 4, 6, of four bits, next to each other.
-uint32_t gather_even_nibbles(Eight levels) {
-  levels &= 0x000f000f000f000fU;
-  levels = (levels | (levels >> 12)) & 0x000000ff000000ffU;
-  return static_cast<uint32_t>((levels | (levels >> 24)) & 0xffffU);
+// Four numbers, one a byte, as a packed dot product takes them.
+struct DotWords {
+  uint32_t first, second;
+};
+
+// The order of lib/dot_order.wgsl: numbers 0, 4, 1, 5 and 2, 6, 3, 7.
+DotWords dot_words(Eight levels) {
+  const auto spread = [](uint64_t two) {  // to bytes 0 and 2
+    two &= 0xffff;
+    return static_cast<uint32_t>((two | (two << 8)) & 0x00ff00ffU);
+  };
+  return {.first = spread(levels) | (spread(levels >> 32) << 8),
+          .second = spread(levels >> 16) | (spread(levels >> 48) << 8)};
 }
 
-// The word of lib/weight_nibbles.wgsl; takes the low four bits of each number.
-uint32_t pack_nibbles(Eight levels) {
-  return gather_even_nibbles(levels) | (gather_even_nibbles(levels >> 8) << 16);
-}
-
-// The low two bits of number e at bits 2 e and 2 e + 1.
-uint32_t pack_pairs(Eight levels) {
-  levels &= 3 * kEach;
-  levels = (levels | (levels >> 6)) & 0x000f000f000f000fU;
-  levels = (levels | (levels >> 12)) & 0x000000ff000000ffU;
-  return static_cast<uint32_t>((levels | (levels >> 24)) & 0xffffU);
-}
-
-// The lowest bit of number e at bit e.
-uint32_t pack_bits(Eight levels) {
-  return static_cast<uint32_t>(((levels & kEach) * 0x0102040810204080U) >> 56);
+// Of each number the low `n_bits`; those of the second word follow those of the first in each byte.
+uint32_t pack_low_bits(Eight levels, int n_bits) {
+  const DotWords words = dot_words(levels & (((1U << n_bits) - 1) * kEach));
+  return words.first | (words.second << n_bits);
 }
 
 // Where the next bytes of each plane go.
@@ -56,11 +53,26 @@ void put(std::byte*& end, const void* from, size_t size_bytes) {
 
 void put_word(std::byte*& end, uint32_t word) { put(end, &word, sizeof word); }
 
+// The bits of a byte, one a number.
+Eight spread_bits(uint32_t byte) {
+  const Eight own = ((byte & 0xffU) * kEach) & 0x8040201008040201U;  // bit i of byte i
+  return ((own + 0x7f * kEach) >> 7) & kEach;
+}
+
+// The word of lib/weight_fifth_bit.wgsl: `eight_at(i)` has the fifth bits of numbers i to i + 7 in
+// its lowest ones.
+template <class EightAt>
+uint32_t pack_fifth_bits(const EightAt& eight_at) {
+  uint32_t word = 0;
+  for (int i = 0; i < 4; ++i) word |= pack_low_bits(eight_at(8 * i), 1) << (2 * i);
+  return word;
+}
+
 // Sixteen bytes, the low halves of which are elements 0 to 15 and the high 16 to 31.
 void put_nibble_halves(std::byte*& end, const std::byte* qs) {
   for (const int shift : {0, 4}) {
-    put_word(end, pack_nibbles(load_eight(qs) >> shift));
-    put_word(end, pack_nibbles(load_eight(qs + 8) >> shift));
+    put_word(end, pack_low_bits(load_eight(qs) >> shift, 4));
+    put_word(end, pack_low_bits(load_eight(qs + 8) >> shift, 4));
   }
 }
 
@@ -75,12 +87,18 @@ void repack_q4(const std::byte* block, PlaneEnds& planes) {
 template <size_t scale_bytes>
 void repack_q5(const std::byte* block, PlaneEnds& planes) {
   put_nibble_halves(planes[0], block + scale_bytes + 4);
-  put(planes[1], block + scale_bytes, 4);
+  uint32_t file_bits;
+  std::memcpy(&file_bits, block + scale_bytes, sizeof file_bits);
+  put_word(planes[1], pack_fifth_bits([&](int i) { return spread_bits(file_bits >> i); }));
   put(planes[2], block, scale_bytes);
 }
 
 void repack_q8_0(const std::byte* block, PlaneEnds& planes) {
-  put(planes[0], block + 2, 32);
+  for (int i = 0; i < 32; i += 8) {
+    const DotWords words = dot_words(load_eight(block + 2 + i));
+    put_word(planes[0], words.first);
+    put_word(planes[0], words.second);
+  }
   put(planes[1], block, 2);
 }
 
@@ -90,7 +108,8 @@ constexpr size_t kHeaderBytes = 16;  // d, dmin and twelve bytes of scales: lib/
 void put_group_nibbles(std::byte*& end, const std::byte* qs) {
   for (int group = 0; group < 8; ++group) {
     for (int i = 0; i < 32; i += 8) {
-      put_word(end, pack_nibbles(load_eight(qs + (group / 2) * 32 + i) >> (4 * (group % 2))));
+      const Eight levels = load_eight(qs + (group / 2) * 32 + i) >> (4 * (group % 2));
+      put_word(end, pack_low_bits(levels, 4));
     }
   }
 }
@@ -104,9 +123,7 @@ void repack_q5_k(const std::byte* block, PlaneEnds& planes) {
   const std::byte* qh = block + kHeaderBytes;  // bit g of byte i: element i of group g
   put_group_nibbles(planes[0], qh + 32);
   for (int group = 0; group < 8; ++group) {
-    uint32_t word = 0;
-    for (int i = 0; i < 32; i += 8) word |= pack_bits(load_eight(qh + i) >> group) << i;
-    put_word(planes[1], word);
+    put_word(planes[1], pack_fifth_bits([&](int i) { return load_eight(qh + i) >> group; }));
   }
   put(planes[2], block, kHeaderBytes);
 }
@@ -120,15 +137,18 @@ void repack_q6_k(const std::byte* block, PlaneEnds& planes) {
     const int low_shift = 4 * (group % 4 / 2);
     const int high_shift = 2 * (group % 4);
     for (int i = 0; i < 32; i += 8) {
-      put_word(planes[0], pack_nibbles(load_eight(ql + i) >> low_shift));
+      put_word(planes[0], pack_low_bits(load_eight(ql + i) >> low_shift, 4));
     }
     for (int i = 0; i < 32; i += 16) {
-      put_word(planes[1], pack_pairs(load_eight(qh + i) >> high_shift) |
-                              (pack_pairs(load_eight(qh + i + 8) >> high_shift) << 16));
+      put_word(planes[1], pack_low_bits(load_eight(qh + i) >> high_shift, 2) |
+                              (pack_low_bits(load_eight(qh + i + 8) >> high_shift, 2) << 4));
     }
   }
   put(planes[2], block + 192, 16);  // scales
-  put(planes[3], block + 208, 2);   // d
+  uint16_t d;
+  std::memcpy(&d, block + 208, sizeof d);
+  const float scale = half_to_float(d);
+  put(planes[2], &scale, sizeof scale);
 }
 
 struct FormatInfo {
@@ -146,14 +166,14 @@ const FormatInfo& info(WeightFormat format) {
       {"weight_f32", 8, 1, 4, 1, {32}, nullptr},
       {"weight_f16", 8, 1, 2, 1, {16}, nullptr},
       {"weight_bf16", 8, 1, 2, 1, {16}, nullptr},
-      {"weight_q8_0", 16, 32, 34, 2, {32, 2}, repack_q8_0},
+      {"weight_q8_0", 32, 32, 34, 2, {32, 2}, repack_q8_0},
       {"weight_q4_0", 32, 32, 18, 2, {16, 2}, repack_q4<2>},
       {"weight_q4_1", 32, 32, 20, 2, {16, 4}, repack_q4<4>},
       {"weight_q5_0", 32, 32, 22, 3, {16, 4, 2}, repack_q5<2>},
       {"weight_q5_1", 32, 32, 24, 3, {16, 4, 4}, repack_q5<4>},
       {"weight_q4_k", 32, 256, 144, 2, {128, 16}, repack_q4_k},
       {"weight_q5_k", 32, 256, 176, 3, {128, 32, 16}, repack_q5_k},
-      {"weight_q6_k", 32, 256, 210, 4, {128, 64, 16, 2}, repack_q6_k},
+      {"weight_q6_k", 32, 256, 210, 3, {128, 64, 20}, repack_q6_k},
   }};
   return kInfos.at(std::to_underlying(format));
 }

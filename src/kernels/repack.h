@@ -32,7 +32,7 @@ enum class WeightFormat : uint8_t {
 // The file that unpacks it, for Variant::imports: "weight_q4_k".
 [[nodiscard]] std::string_view wgsl_name(WeightFormat format);
 
-// Elements of one 16-byte load (UNIT in the WGSL file).
+// Elements that a lane takes at a time (UNIT in the WGSL file).
 [[nodiscard]] uint32_t unit_of(WeightFormat format);
 
 // Elements of a block of the file; the columns of a tensor are a multiple of it.
@@ -41,7 +41,7 @@ enum class WeightFormat : uint8_t {
 // Bytes of a row as it lies in the file.
 [[nodiscard]] uint64_t file_row_bytes(WeightFormat format, uint32_t cols);
 
-inline constexpr uint32_t kMaxPlanes = 4;
+inline constexpr uint32_t kMaxPlanes = 3;
 inline constexpr uint64_t kPlaneAlignment = 256;
 
 struct Plane {

@@ -2,6 +2,7 @@
 //! import: weight_nibbles
 
 const UNIT = 32u;
+const LINES = 1u;
 @group(0) @binding(3) var<storage, read> quants: array<vec4u>;  // [rows, units]
 @group(0) @binding(4) var<storage, read> scales: array<u32>;    // [rows, units]: f16 d, m
 
@@ -15,6 +16,10 @@ fn load_unit(i: u32) -> Unit {
   let scale = unpack2x16float(scales[i]);
   return Unit(quants[i], scale.x, scale.y);
 }
+
+fn dot_words(unit: Unit, eight: u32) -> vec2u { return nibble_words(unit.quants, eight); }
+
+fn unit_line(unit: Unit, half: u32) -> vec2f { return vec2f(unit.scale, unit.offset); }
 
 fn unit_quad(unit: Unit, quad: u32) -> vec4f {
   return unit.scale * vec4f(nibbles(unit.quants, quad)) + unit.offset;

@@ -3,6 +3,7 @@
 //! import: weight_k_header
 
 const UNIT = 32u;
+const LINES = 1u;
 @group(0) @binding(3) var<storage, read> quants: array<vec4u>;   // [rows, units]
 @group(0) @binding(4) var<storage, read> high: array<u32>;       // [rows, units]
 @group(0) @binding(5) var<storage, read> headers: array<vec4u>;  // [rows, units / 8]
@@ -18,6 +19,10 @@ fn load_unit(i: u32) -> Unit {
   let scale = scale_and_offset(headers[i / 8u], i % 8u);
   return Unit(quants[i], high[i], scale.x, scale.y);
 }
+
+fn dot_words(unit: Unit, eight: u32) -> vec2u { return five_bit_words(unit.quants, unit.high, eight); }
+
+fn unit_line(unit: Unit, half: u32) -> vec2f { return vec2f(unit.scale, unit.offset); }
 
 fn unit_quad(unit: Unit, quad: u32) -> vec4f {
   return unit.scale * vec4f(five_bits(unit.quants, unit.high, quad)) + unit.offset;

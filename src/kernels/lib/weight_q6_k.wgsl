@@ -2,10 +2,11 @@
 //! import: weight_nibbles
 
 const UNIT = 32u;
+const LINES = 2u;
 @group(0) @binding(3) var<storage, read> quants: array<vec4u>;  // [rows, units]: the low four bits
-@group(0) @binding(4) var<storage, read> high: array<vec2u>;    // [rows, units]: the high two, of 16 elements a word
-@group(0) @binding(5) var<storage, read> scales: array<u32>;    // [rows, units / 2]: four bytes
-@group(0) @binding(6) var<storage, read> super_scales: array<u32>;  // [rows * units / 8]: f16 d, two a word
+// [rows, units]: the high two; bits 2 w + 8 b of a word belong to byte b of its dot word w, 0 to 3
+@group(0) @binding(4) var<storage, read> high: array<vec2u>;
+@group(0) @binding(5) var<storage, read> scales: array<u32>;    // [rows, units / 8, 5]: sixteen bytes, f32 d
 
 struct Unit {
   quants: vec4u,
@@ -14,14 +15,19 @@ struct Unit {
 }
 
 fn load_unit(i: u32) -> Unit {
-  let four = vec4f(unpack4xI8(scales[i / 2u]));
-  let block = i / 8u;
-  let d = unpack2x16float(super_scales[block / 2u])[block % 2u];
-  return Unit(quants[i], high[i], d * select(four.xy, four.zw, i % 2u == 1u));
+  let block = 5u * (i / 8u);
+  let two = scales[block + i % 8u / 2u] >> (16u * (i % 2u));
+  return Unit(quants[i], high[i], bitcast<f32>(scales[block + 4u]) * vec2f(unpack4xI8(two).xy));
 }
 
+fn dot_words(unit: Unit, eight: u32) -> vec2u {
+  let pairs = (vec2u(unit.high[eight / 2u]) >> (4u * (eight % 2u) + vec2u(0u, 2u))) & vec2u(0x03030303u);
+  return nibble_words(unit.quants, eight) | (pairs << vec2u(4u));
+}
+
+fn unit_line(unit: Unit, half: u32) -> vec2f { return unit.scales[half] * vec2f(1.0, -32.0); }
+
 fn unit_quad(unit: Unit, quad: u32) -> vec4f {
-  let pairs = vec4u(unit.high[quad / 4u] >> (8u * (quad % 4u))) >> vec4u(0u, 2u, 4u, 6u);
-  let q = nibbles(unit.quants, quad) | ((pairs & vec4u(3u)) << vec4u(4u));
+  let q = quad_of_dot_words(dot_words(unit, quad / 2u), quad % 2u);
   return unit.scales[quad / 4u] * (vec4f(q) - 32.0);
 }
