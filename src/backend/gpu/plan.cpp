@@ -110,14 +110,15 @@ class PlanBuilder {
   void product(const DeviceMatrix& matrix, const gpu::Buffer& x, const gpu::Buffer& y,
                Store store) {
     for (const MatrixPart& part : matrix.parts) {
-      const kernels::Product product{.rows = count_,
-                                     .weight = part.weight(),
-                                     .x = whole(x),
-                                     .y = whole(y),
-                                     .bias = part.bias ? whole(*part.bias) : gpu::Binding{},
-                                     .y_stride = matrix.rows,
-                                     .y_first = part.first_row,
-                                     .store = store};
+      const kernels::Product product{
+          .rows = count_,
+          .weight = part.weight(),
+          .x = whole(x),
+          .y = whole(y),
+          .bias = part.bias.size_bytes() > 0 ? whole(part.bias) : gpu::Binding{},
+          .y_stride = matrix.rows,
+          .y_first = part.first_row,
+          .store = store};
       plan_.push_back(kernels::product(in_.device, product, most_));
     }
   }

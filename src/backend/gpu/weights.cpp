@@ -138,10 +138,7 @@ class Uploader {
       upload_rows(buffer, layout, piece, rows, row_bytes);
       uploaded(piece.count * row_bytes);
     }
-    return MatrixPart{.first_row = range.first,
-                      .layout = layout,
-                      .buffer = std::move(buffer),
-                      .bias = std::nullopt};
+    return MatrixPart{.first_row = range.first, .layout = layout, .buffer = std::move(buffer)};
   }
 
   // Repacks on several threads, then writes on this one.

@@ -18,7 +18,7 @@ struct MatrixPart {
   uint32_t first_row;
   kernels::WeightLayout layout;
   gpu::Buffer buffer;
-  std::optional<gpu::Buffer> bias;  // f32 [layout.rows]
+  gpu::Buffer bias;  // f32 [layout.rows], or empty
 
   [[nodiscard]] kernels::Weight weight() const { return {.layout = layout, .buffer = &buffer}; }
 };
