@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/model.h"
+#include "engine/testing/ask.h"
 #include "testing/fake_backend.h"
 #include "testing/tiny_model.h"
 
@@ -26,33 +27,6 @@ FakeBackendOptions fake(uint32_t max_sequences = 4) {
                       .kv_blocks = 64},
           .max_in_flight = 2,
           .end_token = testing::kTinyImEnd};
-}
-
-struct Answer {
-  std::vector<Token> tokens;
-  std::string text;
-  FinishEvent finish;
-};
-
-// Submits and returns what the answer will be.
-std::future<Answer> ask(Engine& engine, Request request) {
-  struct State {
-    Answer answer;
-    std::promise<Answer> promise;
-  };
-  const auto state = std::make_shared<State>();
-  request.on_token = [state](const TokenEvent& event) {
-    state->answer.tokens.push_back(event.token);
-    state->answer.text += event.text;
-  };
-  request.on_finish = [state](const FinishEvent& event) {
-    state->answer.text += event.text;
-    state->answer.finish = event;
-    state->promise.set_value(state->answer);
-  };
-  std::future<Answer> future = state->promise.get_future();
-  EXPECT_TRUE(engine.submit(std::move(request)));
-  return future;
 }
 
 class EngineText : public ::testing::Test {
@@ -150,10 +124,10 @@ TEST_F(EngineText, RefusesWhatIsWrongAndWhatIsTooMuch) {
   };
   ASSERT_TRUE(engine.submit(first));
   reached[0].get_future().wait();
-  std::future<Answer> second = ask(engine, kRequest);
+  Asked second = ask(engine, kRequest);
   go_on[0].set_value();
   reached[1].get_future().wait();
-  std::future<Answer> third = ask(engine, kRequest);
+  Asked third = ask(engine, kRequest);
   const auto busy = engine.submit(kRequest);
   ASSERT_FALSE(busy);
   EXPECT_EQ(busy.error().kind, Refusal::Kind::kBusy);
@@ -185,13 +159,13 @@ TEST_F(EngineText, CancelFromACallback) {
 }
 
 TEST_F(EngineText, ItsEndCancelsWhatIsLeft) {
-  std::vector<std::future<Answer>> answers;
+  std::vector<Asked> answers;
   {
     FakeBackend backend(fake(1));
     Engine engine(backend, tokenizer(), {});
     for (int i = 0; i < 3; ++i) answers.push_back(ask(engine, kRequest));
   }
-  for (std::future<Answer>& answer : answers) {
+  for (Asked& answer : answers) {
     const FinishReason reason = answer.get().finish.reason;
     EXPECT_TRUE(reason == FinishReason::kCancel || reason == FinishReason::kLength);
   }

@@ -1,0 +1,112 @@
+// A request is answered alike whatever ran before it, runs beside it or was cancelled, on the
+// backends that compute: no state of another request, slot or block shows in its tokens.
+#include <array>
+#include <future>
+
+#include <gtest/gtest.h>
+
+#include "engine/engine.h"
+#include "engine/model.h"
+#include "engine/testing/ask.h"
+#include "gpu/adapter.h"
+#include "testing/tiny_model.h"
+
+namespace weft::engine {
+namespace {
+
+// One of each way in which a token is chosen: by the backend, from candidates, from all logits.
+const std::array<sample::Params, 3> kSamplings = {{
+    {.temperature = 0},
+    {.temperature = 0.8F, .seed = 7},
+    {.temperature = 0.8F, .repeat_penalty = 1.3F, .seed = 8},
+}};
+
+class Isolation : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const auto adapters = gpu::list_adapters();
+    if (std::string_view(GetParam()) == "gpu" && (!adapters || adapters->empty())) {
+      GTEST_SKIP() << "no GPU adapter";
+    }
+    auto loaded = LoadedModel::load(
+        {.path = tiny_.path(), .device = GetParam(), .batch = 48, .max_sequences = 3}, {});
+    ASSERT_TRUE(loaded) << loaded.error().message();
+    model_ = std::move(*loaded);
+    engine_ = std::make_unique<Engine>(model_->backend(), nullptr, EngineOptions{});
+  }
+
+  // Prompts of the same seed are equal, of others differ from the second block on.
+  [[nodiscard]] static Request request_of(const sample::Params& sampling, Token seed) {
+    Request request = {.sampling = sampling, .max_tokens = 40};
+    for (Token token = 0; token < 70; ++token) request.prompt.push_back(token * 3 % 256);
+    request.prompt[40] = seed;
+    return request;
+  }
+
+  std::vector<Token> answer_to(const Request& request) {
+    return ask(*engine_, request).get().tokens;
+  }
+
+  // Starts it, and cancels it when `n` tokens were generated.
+  void cancel_after(uint32_t n, Request request) {
+    std::promise<void> reached;
+    request.max_tokens.reset();
+    request.on_token = [&reached, n, seen = 0U](const TokenEvent&) mutable {
+      if (++seen == n) reached.set_value();
+    };
+    Asked asked = ask(*engine_, request);
+    reached.get_future().wait();
+    engine_->cancel(asked.id);
+    EXPECT_EQ(asked.get().finish.reason, FinishReason::kCancel);
+  }
+
+ private:
+  const testing::TinyModel tiny_;
+  std::unique_ptr<LoadedModel> model_;
+
+ protected:
+  std::unique_ptr<Engine> engine_;  // goes before the model
+};
+
+TEST_P(Isolation, WhatCameBetweenChangesNothing) {
+  for (const sample::Params& sampling : kSamplings) {
+    const Request a = request_of(sampling, 1);
+    const std::vector<Token> first = answer_to(a);
+    EXPECT_EQ(first.size(), 40U);
+    EXPECT_NE(answer_to(request_of(sampling, 2)), first);
+    EXPECT_EQ(answer_to(a), first);
+  }
+}
+
+TEST_P(Isolation, WhatRunsBesideChangesNothing) {
+  for (const sample::Params& sampling : kSamplings) {
+    const Request a = request_of(sampling, 1);
+    const Request b = request_of(sampling, 2);
+    const std::vector<Token> a_alone = answer_to(a);
+    const std::vector<Token> b_alone = answer_to(b);
+    Asked together[] = {ask(*engine_, a), ask(*engine_, b), ask(*engine_, a)};
+    EXPECT_EQ(together[0].get().tokens, a_alone);
+    EXPECT_EQ(together[1].get().tokens, b_alone);
+    EXPECT_EQ(together[2].get().tokens, a_alone);
+  }
+}
+
+TEST_P(Isolation, WhatWasCancelledChangesNothing) {
+  for (const sample::Params& sampling : kSamplings) {
+    const Request a = request_of(sampling, 1);
+    const std::vector<Token> first = answer_to(a);
+    cancel_after(5, request_of(sampling, 2));  // in the slot and the blocks that come next
+    EXPECT_EQ(answer_to(a), first);
+    cancel_after(33, a);  // its own blocks, given back half used
+    EXPECT_EQ(answer_to(a), first);
+    Asked beside = ask(*engine_, a);
+    cancel_after(3, request_of(sampling, 3));
+    EXPECT_EQ(beside.get().tokens, first);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, Isolation, ::testing::Values("cpu", "gpu"),
+                         [](const auto& device) { return std::string(device.param); });
+
+}  // namespace
+}  // namespace weft::engine
