@@ -15,18 +15,23 @@ void use_optional(const Use& use, WeightRole role, const std::optional<Weight>& 
 
 void for_each_weight_of(const LayerSpec& layer, const Use& use) {
   using enum WeightRole;
-  use(kNorm, layer.attn_norm);
+  for (const auto* w : {&layer.attn_norm, &layer.attn_norm_bias}) use_optional(use, kNorm, *w);
   for (const Weight* w : {&layer.attn_q, &layer.attn_k, &layer.attn_v}) use(kAttention, *w);
   for (const auto* w : {&layer.attn_q_bias, &layer.attn_k_bias, &layer.attn_v_bias}) {
     use_optional(use, kAttention, *w);
   }
+  for (const auto* w : {&layer.attn_q_norm, &layer.attn_k_norm}) use_optional(use, kNorm, *w);
   use(kAttention, layer.attn_output);
   use_optional(use, kAttention, layer.attn_output_bias);
-  use(kNorm, layer.ffn_norm);
-  for (const Weight* w : {&layer.ffn_gate, &layer.ffn_up, &layer.ffn_down}) use(kMlp, *w);
+  for (const auto* w : {&layer.attn_post_norm, &layer.ffn_norm, &layer.ffn_norm_bias}) {
+    use_optional(use, kNorm, *w);
+  }
+  use_optional(use, kMlp, layer.ffn_gate);
+  for (const Weight* w : {&layer.ffn_up, &layer.ffn_down}) use(kMlp, *w);
   for (const auto* w : {&layer.ffn_gate_bias, &layer.ffn_up_bias, &layer.ffn_down_bias}) {
     use_optional(use, kMlp, *w);
   }
+  use_optional(use, kNorm, layer.ffn_post_norm);
 }
 
 }  // namespace
@@ -49,9 +54,12 @@ std::string_view name(WeightRole role) {
 
 void ModelSpec::for_each_weight(const Use& use) const {
   use(WeightRole::kTokenEmbedding, token_embd);
+  use_optional(use, WeightRole::kTokenEmbedding, position_embd);
   for (const LayerSpec& layer : layers) for_each_weight_of(layer, use);
   use(WeightRole::kNorm, output_norm);
+  use_optional(use, WeightRole::kNorm, output_norm_bias);
   if (!tied_output) use(WeightRole::kOutput, output);
+  use_optional(use, WeightRole::kOutput, output_bias);
 }
 
 uint64_t ModelSpec::parameters() const {

@@ -1,9 +1,12 @@
 // ModelSpec: a supported network as data. Nothing behind this header asks which architecture a
-// model is; a new one is a new file in model/arch that fills a spec.
+// model is; a new one is a new file in model/arch that fills a spec. What a spec asks for beyond
+// the plain Llama network is listed by features.h; reference_model.cpp in src/testing is its
+// meaning.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,19 +16,34 @@
 
 namespace weft::model {
 
-enum class NormKind : uint8_t { kRms, kLayer };
-enum class Activation : uint8_t { kSilu };
+enum class NormKind : uint8_t {
+  kRms,    // x / sqrt(mean(x^2) + eps) * w
+  kLayer,  // (x - mean(x)) / sqrt(variance(x) + eps) * w + b
+};
+enum class Activation : uint8_t {
+  kSilu,      // x / (1 + exp(-x))
+  kGelu,      // x * (1 + erf(x / sqrt(2))) / 2
+  kGeluTanh,  // x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2
+};
 enum class RopePairs : uint8_t {
   kAdjacent,  // (x[2i], x[2i + 1]): GGUF's `llama`, whose converter permutes q and k for it
-  kHalf,      // (x[i], x[i + dims / 2]): Neox, and Hugging Face files as they stand
+  kHalf,      // (x[i], x[i + dims / 2]): Neox, and most Hugging Face files as they stand
 };
 
 // Angle of pair i at position p: p * inv_freq(i), inv_freq(i) = base^(-2i / dims) * factor; every
 // scaling (linear, llama3, ...) is folded into the table inv_freq when the spec is made.
 struct Rope {
   RopePairs pairs;
-  uint32_t dims;                // rotated elements of each head, even, at most head_dim
+  uint32_t dims;                // rotated elements of each head, even, at most head_dim; 0: none
   std::vector<float> inv_freq;  // [dims / 2], radians a position
+  float magnitude = 1;          // of the rotated elements: YaRN's and longrope's attention factor
+};
+
+// A norm of q and k before they are rotated, of the model's kind.
+enum class QkNorm : uint8_t {
+  kNone,
+  kHead,   // each head by itself, with weights [head_dim] that heads share
+  kWhole,  // all heads as one vector: weights [heads * head_dim] and [kv_heads * head_dim]
 };
 
 struct Attention {
@@ -34,11 +52,15 @@ struct Attention {
   uint32_t head_dim;
   Rope rope;
   float scale;  // of q . k, usually 1 / sqrt(head_dim)
+  QkNorm qk_norm = QkNorm::kNone;
+  float softcap = 0;    // scores become softcap * tanh(score / softcap); 0: they stay
+  uint32_t window = 0;  // positions that a row sees, its own and those before it; 0: all
 };
 
 struct Mlp {
   Activation activation;
-  uint32_t ff;  // width of gate and up
+  uint32_t ff;        // width of gate and up
+  bool gated = true;  // down(activation(gate(x)) * up(x)), else down(activation(up(x)))
 };
 
 // One weight: where its bytes lie and what the spec says its shape must be (checked).
@@ -53,18 +75,27 @@ struct Weight {
 enum class WeightRole : uint8_t { kTokenEmbedding, kAttention, kMlp, kNorm, kOutput };
 [[nodiscard]] std::string_view name(WeightRole role);  // "token embedding", ...
 
+// Without `parallel`:  x += post(attention(norm(x))), then x += post(mlp(norm(x))).
+// With it:             x += attention(attn_norm(x)) + mlp(ffn_norm(x)).
+// A norm that is missing leaves its input as it is; but in a parallel layer without ffn_norm, the
+// MLP reads what attention reads.
 struct LayerSpec {
   Attention attention;
   Mlp mlp;
+  bool parallel = false;
 
-  Weight attn_norm;               // [embd] f32
+  std::optional<Weight> attn_norm, attn_norm_bias;  // [embd]
   Weight attn_q, attn_k, attn_v;  // [heads * head_dim, embd], [kv_heads * head_dim, embd] x 2
   std::optional<Weight> attn_q_bias, attn_k_bias, attn_v_bias;
-  Weight attn_output;  // [embd, heads * head_dim]
+  std::optional<Weight> attn_q_norm, attn_k_norm;  // where attention.qk_norm
+  Weight attn_output;                              // [embd, heads * head_dim]
   std::optional<Weight> attn_output_bias;
-  Weight ffn_norm;                    // [embd] f32
-  Weight ffn_gate, ffn_up, ffn_down;  // [ff, embd] x 2, [embd, ff]
+  std::optional<Weight> attn_post_norm;           // [embd]
+  std::optional<Weight> ffn_norm, ffn_norm_bias;  // [embd]
+  std::optional<Weight> ffn_gate;                 // [ff, embd], where mlp.gated
+  Weight ffn_up, ffn_down;                        // [ff, embd], [embd, ff]
   std::optional<Weight> ffn_gate_bias, ffn_up_bias, ffn_down_bias;
+  std::optional<Weight> ffn_post_norm;  // [embd]
 };
 
 struct ModelSpec {
@@ -74,13 +105,24 @@ struct ModelSpec {
   uint32_t embd;          // width of the residual stream
   uint32_t vocab;
   uint32_t context;  // the context length the model was trained for
-  NormKind norm;
+  NormKind norm;     // of every norm
   float norm_eps;
-  Weight token_embd;   // [vocab, embd]
-  Weight output_norm;  // [embd] f32
-  Weight output;       // [vocab, embd]; token_embd once more where tied
+  float embedding_scale = 1;  // of the embedding, before positions are added
+  float residual_scale = 1;   // of what attention and MLP add to the residual stream
+  float logit_scale = 1;      // of the logits, before the soft cap
+  float logit_softcap = 0;    // logits become softcap * tanh(logit / softcap); 0: they stay
+
+  Weight token_embd;                    // [vocab, embd]
+  std::optional<Weight> position_embd;  // [context, embd], added to the embedding
+  Weight output_norm;                   // [embd]
+  std::optional<Weight> output_norm_bias;
+  Weight output;  // [vocab, embd]; token_embd once more where tied
+  std::optional<Weight> output_bias;
   bool tied_output;
   std::vector<LayerSpec> layers;
+
+  // Tensors that had to be rearranged for this spec, whose views point here.
+  std::vector<std::shared_ptr<const std::vector<std::byte>>> made;
 
   // Every weight once, in the order in which a forward pass meets them; a tied head is no weight of
   // its own.

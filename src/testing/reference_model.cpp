@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "base/check.h"
 #include "formats/dequantize.h"
@@ -9,6 +10,8 @@
 namespace weft::testing {
 namespace {
 
+using model::LayerSpec;
+using model::ModelSpec;
 using model::Weight;
 using Row = std::vector<double>;
 using Rows = std::vector<Row>;  // one a position
@@ -37,24 +40,48 @@ Rows linear(const Weight& w, const std::optional<Weight>& bias, const Rows& x) {
   return y;
 }
 
-void add(Rows& x, const Rows& y) {
+void add(Rows& x, float scale, const Rows& y) {
   for (size_t p = 0; p < x.size(); ++p) {
-    for (size_t i = 0; i < x[p].size(); ++i) x[p][i] += y[p][i];
+    for (size_t i = 0; i < x[p].size(); ++i) x[p][i] += static_cast<double>(scale) * y[p][i];
   }
 }
 
-Rows rms_norm(const Weight& weight, double eps, Rows x) {
-  const Row w = weight_row(weight, 0);
-  for (Row& row : x) {
+// Of each part of `size` elements of `row`, by itself; the weights are those of one part.
+void normalize(model::NormKind kind, double eps, const Row& w, const Row& bias, size_t size,
+               Row& row) {
+  const auto n = static_cast<double>(size);
+  for (size_t first = 0; first < row.size(); first += size) {
+    double mean = 0;
+    if (kind == model::NormKind::kLayer) {
+      for (size_t i = 0; i < size; ++i) mean += row[first + i] / n;
+    }
     double squares = 0;
-    for (const double v : row) squares += v * v;
-    const double scale = 1 / std::sqrt(squares / static_cast<double>(row.size()) + eps);
-    for (size_t i = 0; i < row.size(); ++i) row[i] *= scale * w[i];
+    for (size_t i = 0; i < size; ++i) squares += std::pow(row[first + i] - mean, 2);
+    const double scale = 1 / std::sqrt(squares / n + eps);
+    for (size_t i = 0; i < size; ++i) {
+      double& x = row[first + i];
+      x = (x - mean) * scale * w[i] + (bias.empty() ? 0 : bias[i]);
+    }
+  }
+}
+
+// Each row of x in parts as wide as the weight; x itself where there is no weight.
+Rows norm(const ModelSpec& spec, const std::optional<Weight>& weight,
+          const std::optional<Weight>& bias, Rows x) {
+  if (!weight) return x;
+  const Row w = weight_row(*weight, 0);
+  const Row b = bias ? weight_row(*bias, 0) : Row();
+  for (Row& row : x) {
+    normalize(spec.norm, static_cast<double>(spec.norm_eps), w, b, w.size(), row);
   }
   return x;
 }
 
-// Turns the pairs of each head by pos * inv_freq.
+double soft_capped(double x, float cap) {
+  return cap == 0 ? x : static_cast<double>(cap) * std::tanh(x / static_cast<double>(cap));
+}
+
+// Turns the pairs of each head by pos * inv_freq, and scales them by the magnitude.
 void rotate(const model::Rope& rope, size_t head_dim, size_t pos, Row& x) {
   const bool adjacent = rope.pairs == model::RopePairs::kAdjacent;
   const size_t pairs = rope.dims / 2;
@@ -63,39 +90,45 @@ void rotate(const model::Rope& rope, size_t head_dim, size_t pos, Row& x) {
       double& a = x[head + (adjacent ? 2 * i : i)];
       double& b = x[head + (adjacent ? 2 * i + 1 : i + pairs)];
       const double angle = static_cast<double>(pos) * static_cast<double>(rope.inv_freq[i]);
-      const double turned = a * std::cos(angle) - b * std::sin(angle);
-      b = a * std::sin(angle) + b * std::cos(angle);
+      const auto magnitude = static_cast<double>(rope.magnitude);
+      const double turned = magnitude * (a * std::cos(angle) - b * std::sin(angle));
+      b = magnitude * (a * std::sin(angle) + b * std::cos(angle));
       a = turned;
     }
   }
 }
 
-// One head at one position: softmax over all positions up to it.
+// One head at one position: softmax over all positions up to it that its window shows.
 void attend(const model::Attention& spec, size_t head, size_t pos, const Rows& q, const Rows& k,
             const Rows& v, Row& out) {
   const size_t q_first = head * spec.head_dim;
   const size_t kv_first = head / (spec.n_heads / spec.n_kv_heads) * spec.head_dim;
-  Row weights(pos + 1);
-  for (size_t p = 0; p <= pos; ++p) {
+  const size_t first = spec.window == 0 || pos < spec.window ? 0 : pos + 1 - spec.window;
+  Row weights;
+  for (size_t p = first; p <= pos; ++p) {
     double dot = 0;
     for (size_t i = 0; i < spec.head_dim; ++i) dot += q[pos][q_first + i] * k[p][kv_first + i];
-    weights[p] = dot * static_cast<double>(spec.scale);
+    weights.push_back(soft_capped(dot * static_cast<double>(spec.scale), spec.softcap));
   }
   const double most = std::ranges::max(weights);
   double sum = 0;
   for (double& w : weights) sum += w = std::exp(w - most);
-  for (size_t p = 0; p <= pos; ++p) {
+  for (size_t p = first; p <= pos; ++p) {
     for (size_t i = 0; i < spec.head_dim; ++i) {
-      out[q_first + i] += weights[p] / sum * v[p][kv_first + i];
+      out[q_first + i] += weights[p - first] / sum * v[p][kv_first + i];
     }
   }
 }
 
-Rows attention(const model::LayerSpec& layer, const Rows& x) {
+Rows attention(const ModelSpec& model, const LayerSpec& layer, const Rows& x) {
   const model::Attention& spec = layer.attention;
   Rows q = linear(layer.attn_q, layer.attn_q_bias, x);
   Rows k = linear(layer.attn_k, layer.attn_k_bias, x);
   const Rows v = linear(layer.attn_v, layer.attn_v_bias, x);
+  if (spec.qk_norm != model::QkNorm::kNone) {
+    q = norm(model, layer.attn_q_norm, std::nullopt, std::move(q));
+    k = norm(model, layer.attn_k_norm, std::nullopt, std::move(k));
+  }
   for (size_t pos = 0; pos < x.size(); ++pos) {
     rotate(spec.rope, spec.head_dim, pos, q[pos]);
     rotate(spec.rope, spec.head_dim, pos, k[pos]);
@@ -109,33 +142,74 @@ Rows attention(const model::LayerSpec& layer, const Rows& x) {
   return linear(layer.attn_output, layer.attn_output_bias, mixed);
 }
 
-Rows mlp(const model::LayerSpec& layer, const Rows& x) {
-  CHECK(layer.mlp.activation == model::Activation::kSilu);
-  Rows gate = linear(layer.ffn_gate, layer.ffn_gate_bias, x);
-  const Rows up = linear(layer.ffn_up, layer.ffn_up_bias, x);
-  for (size_t p = 0; p < x.size(); ++p) {
-    for (size_t i = 0; i < gate[p].size(); ++i) {
-      gate[p][i] = gate[p][i] / (1 + std::exp(-gate[p][i])) * up[p][i];
+double activate(model::Activation activation, double x) {
+  switch (activation) {
+    case model::Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    case model::Activation::kGelu:
+      return x * (1 + std::erf(x / std::numbers::sqrt2)) / 2;
+    case model::Activation::kGeluTanh: {
+      const double inner = std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
+      return x * (1 + std::tanh(inner)) / 2;
     }
   }
-  return linear(layer.ffn_down, layer.ffn_down_bias, gate);
+  return 0;
+}
+
+Rows mlp(const LayerSpec& layer, const Rows& x) {
+  Rows inner = linear(layer.ffn_up, layer.ffn_up_bias, x);
+  const Rows gate = layer.mlp.gated ? linear(*layer.ffn_gate, layer.ffn_gate_bias, x) : Rows();
+  for (size_t p = 0; p < x.size(); ++p) {
+    for (size_t i = 0; i < inner[p].size(); ++i) {
+      double& v = inner[p][i];
+      v = layer.mlp.gated ? activate(layer.mlp.activation, gate[p][i]) * v
+                          : activate(layer.mlp.activation, v);
+    }
+  }
+  return linear(layer.ffn_down, layer.ffn_down_bias, inner);
+}
+
+Rows embed(const ModelSpec& spec, std::span<const Token> tokens) {
+  Rows x;
+  for (const Token token : tokens) {
+    CHECK(token < spec.vocab);
+    Row row = weight_row(spec.token_embd, token);
+    const Row position = spec.position_embd ? weight_row(*spec.position_embd, x.size()) : Row();
+    for (size_t i = 0; i < row.size(); ++i) {
+      row[i] =
+          row[i] * static_cast<double>(spec.embedding_scale) + (position.empty() ? 0 : position[i]);
+    }
+    x.push_back(std::move(row));
+  }
+  return x;
+}
+
+void run_layer(const ModelSpec& spec, const LayerSpec& layer, Rows& x) {
+  const Rows attention_in = norm(spec, layer.attn_norm, layer.attn_norm_bias, x);
+  const Rows attended =
+      norm(spec, layer.attn_post_norm, std::nullopt, attention(spec, layer, attention_in));
+  const bool shares_norm = layer.parallel && !layer.ffn_norm;
+  const Rows before = x;
+  add(x, spec.residual_scale, attended);
+  const Rows mlp_in =
+      shares_norm ? attention_in
+                  : norm(spec, layer.ffn_norm, layer.ffn_norm_bias, layer.parallel ? before : x);
+  add(x, spec.residual_scale, norm(spec, layer.ffn_post_norm, std::nullopt, mlp(layer, mlp_in)));
 }
 
 }  // namespace
 
-Rows reference_logits(const model::ModelSpec& spec, std::span<const Token> tokens) {
-  CHECK(spec.norm == model::NormKind::kRms);
-  const auto eps = static_cast<double>(spec.norm_eps);
-  Rows x;
-  for (const Token token : tokens) {
-    CHECK(token < spec.vocab);
-    x.push_back(weight_row(spec.token_embd, token));
+Rows reference_logits(const ModelSpec& spec, std::span<const Token> tokens) {
+  Rows x = embed(spec, tokens);
+  for (const LayerSpec& layer : spec.layers) run_layer(spec, layer, x);
+  Rows logits = linear(spec.output, spec.output_bias,
+                       norm(spec, spec.output_norm, spec.output_norm_bias, std::move(x)));
+  for (Row& row : logits) {
+    for (double& logit : row) {
+      logit = soft_capped(logit * static_cast<double>(spec.logit_scale), spec.logit_softcap);
+    }
   }
-  for (const model::LayerSpec& layer : spec.layers) {
-    add(x, attention(layer, rms_norm(layer.attn_norm, eps, x)));
-    add(x, mlp(layer, rms_norm(layer.ffn_norm, eps, x)));
-  }
-  return linear(spec.output, std::nullopt, rms_norm(spec.output_norm, eps, x));
+  return logits;
 }
 
 }  // namespace weft::testing

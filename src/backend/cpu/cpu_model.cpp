@@ -5,6 +5,7 @@
 
 #include "backend/cpu/float_product.h"
 #include "formats/dequantize.h"
+#include "model/features.h"
 
 namespace weft::backend {
 namespace {
@@ -42,13 +43,13 @@ uint32_t find_or_add(std::vector<const model::Rope*>& ropes, const model::Rope& 
 
 Result<CpuLayer> create_layer(const model::LayerSpec& spec) {
   CpuLayer layer{.spec = &spec};
-  WEFT_ASSIGN(layer.attn_norm, decode_vector(spec.attn_norm));
-  WEFT_ASSIGN(layer.ffn_norm, decode_vector(spec.ffn_norm));
+  WEFT_ASSIGN(layer.attn_norm, decode_vector(*spec.attn_norm));
+  WEFT_ASSIGN(layer.ffn_norm, decode_vector(*spec.ffn_norm));
   WEFT_ASSIGN(layer.q, Linear::create(spec.attn_q, spec.attn_q_bias));
   WEFT_ASSIGN(layer.k, Linear::create(spec.attn_k, spec.attn_k_bias));
   WEFT_ASSIGN(layer.v, Linear::create(spec.attn_v, spec.attn_v_bias));
   WEFT_ASSIGN(layer.output, Linear::create(spec.attn_output, spec.attn_output_bias));
-  WEFT_ASSIGN(layer.gate, Linear::create(spec.ffn_gate, spec.ffn_gate_bias));
+  WEFT_ASSIGN(layer.gate, Linear::create(*spec.ffn_gate, spec.ffn_gate_bias));
   WEFT_ASSIGN(layer.up, Linear::create(spec.ffn_up, spec.ffn_up_bias));
   WEFT_ASSIGN(layer.down, Linear::create(spec.ffn_down, spec.ffn_down_bias));
   layer.qkv_cost = matmul_cost({&layer.q, &layer.k, &layer.v});
@@ -80,10 +81,7 @@ void widen(CpuLimits& limits, const CpuLayer& layer) {
 }  // namespace
 
 Result<CpuModel> CpuModel::create(const model::ModelSpec& spec) {
-  if (spec.norm != model::NormKind::kRms) {
-    return fail("The CPU backend has no layer norm, which architecture '{}' needs.",
-                spec.architecture);
-  }
+  WEFT_TRY(model::expect_features(spec, {}, "The CPU backend"));
   const formats::TensorView& embedding = spec.token_embd.tensor;
   if (!formats::can_dequantize(embedding.type)) {
     return fail("Tensor '{}' is of type {}, which the CPU backend cannot read.", embedding.name,

@@ -12,6 +12,7 @@
 #include "backend/gpu/weights.h"
 #include "base/check.h"
 #include "base/checked.h"
+#include "model/features.h"
 
 namespace weft::backend {
 namespace {
@@ -25,6 +26,7 @@ class GpuBackend final : public Backend {
       : spec_(spec), options_(options), device_(std::move(device)) {}
 
   Result<void> load(const std::function<void(uint64_t, uint64_t)>& progress) {
+    WEFT_TRY(model::expect_features(spec_, {}, "The GPU backend"));
     WEFT_ASSIGN(step_, StepData::create(device_, options_));
     WEFT_ASSIGN(kv_, KvStorage::create(device_, spec_, options_));
     WEFT_ASSIGN(activations_, Activations::create(device_, spec_, options_));

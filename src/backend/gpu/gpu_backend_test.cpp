@@ -225,6 +225,15 @@ TEST_F(GpuBackendTest, RefusesATypeWithoutKernel) {
   EXPECT_NE(backend.error().message().find("iq2_xs"), std::string::npos);
 }
 
+TEST_F(GpuBackendTest, RefusesAFeatureWithoutKernel) {
+  const TinyModel model(ragged_options());
+  model::ModelSpec spec = model.spec();
+  spec.layers[1].attention.softcap = 50;
+  const auto backend = create(spec);
+  ASSERT_FALSE(backend);
+  EXPECT_NE(backend.error().message().find("soft caps of attention scores"), std::string::npos);
+}
+
 TEST_F(GpuBackendTest, ProfileNamesWhatRan) {
   const TinyModel model(ragged_options());
   const auto backend = make(model.spec());

@@ -189,13 +189,13 @@ Result<DeviceLayer> upload_layer(Uploader& uploader, const model::LayerSpec& spe
                                  std::vector<gpu::Buffer>& rope_turns) {
   DeviceLayer layer;
   WEFT_ASSIGN(layer.rope, uploader.rope(spec.attention.rope, rope_turns));
-  WEFT_ASSIGN(layer.attn_norm, uploader.vector(spec.attn_norm));
+  WEFT_ASSIGN(layer.attn_norm, uploader.vector(*spec.attn_norm));
   WEFT_ASSIGN(layer.attn_q, uploader.matrix(spec.attn_q, spec.attn_q_bias));
   WEFT_ASSIGN(layer.attn_k, uploader.matrix(spec.attn_k, spec.attn_k_bias));
   WEFT_ASSIGN(layer.attn_v, uploader.matrix(spec.attn_v, spec.attn_v_bias));
   WEFT_ASSIGN(layer.attn_output, uploader.matrix(spec.attn_output, spec.attn_output_bias));
-  WEFT_ASSIGN(layer.ffn_norm, uploader.vector(spec.ffn_norm));
-  WEFT_ASSIGN(layer.ffn_gate, uploader.matrix(spec.ffn_gate, spec.ffn_gate_bias));
+  WEFT_ASSIGN(layer.ffn_norm, uploader.vector(*spec.ffn_norm));
+  WEFT_ASSIGN(layer.ffn_gate, uploader.matrix(*spec.ffn_gate, spec.ffn_gate_bias));
   WEFT_ASSIGN(layer.ffn_up, uploader.matrix(spec.ffn_up, spec.ffn_up_bias));
   WEFT_ASSIGN(layer.ffn_down, uploader.matrix(spec.ffn_down, spec.ffn_down_bias));
   return layer;
