@@ -4,19 +4,15 @@
 
 #include "formats/quote.h"
 #include "model/arch/arch.h"
+#include "model/arch/decoder.h"
+#include "model/gguf_model.h"
 
 namespace weft::model {
 namespace {
 
 using formats::quote;
 
-struct Architecture {
-  std::string_view name;
-  Result<ModelSpec> (*from_gguf)(GgufSource& source);
-};
-constexpr Architecture kArchitectures[] = {
-    {"llama", llama_from_gguf},
-};
+constexpr const Architecture* kArchitectures[] = {&kLlama, &kQwen2, &kQwen3};
 
 // llama.cpp's names for the values of 'general.file_type'.
 struct FileType {
@@ -53,31 +49,83 @@ Result<void> expect_whole_model(const formats::GgufFile& file) {
   return {};
 }
 
-Result<ModelSpec> read_spec(const formats::GgufFile& file) {
+// What the arch file makes of it; everything in it was used.
+Result<ModelSpec> read_spec(const Architecture& architecture, const ModelFile& file) {
+  std::vector<std::string_view> known(decoder_keys().begin(), decoder_keys().end());
+  known.insert(known.end(), architecture.keys.begin(), architecture.keys.end());
+  WEFT_TRY(file.expect_only_keys(known));
+  Source source(file);
+  WEFT_ASSIGN(ModelSpec spec, architecture.read(source));
+  WEFT_TRY(source.expect_no_more_tensors());
+  spec.made = source.take_made();
+  spec.architecture = file.architecture();
+  return spec;
+}
+
+std::string supported_names() {
+  std::vector<std::string_view> names;
+  for (const Architecture* a : kArchitectures) names.push_back(a->gguf);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Result<void> expect_vocabulary_of(const ModelSpec& spec, const formats::GgufFile& file) {
+  const formats::GgufValue* tokens = file.find("tokenizer.ggml.tokens");
+  if (tokens == nullptr || tokens->count == spec.vocab) return {};
+  return fail(
+      "Key 'tokenizer.ggml.tokens' has {} tokens, and tensor 'token_embd.weight' has {} rows.",
+      tokens->count, spec.vocab);
+}
+
+Result<ModelSpec> read_gguf(const formats::GgufFile& file) {
   WEFT_TRY(expect_whole_model(file));
   WEFT_ASSIGN(const std::string_view name, file.get_string("general.architecture"));
-  const auto* found = std::ranges::find(kArchitectures, name, &Architecture::name);
+  const auto* found = std::ranges::find(kArchitectures, name, &Architecture::gguf);
   if (found == std::end(kArchitectures)) {
-    std::vector<std::string_view> supported;
-    for (const Architecture& a : kArchitectures) supported.push_back(a.name);
     return fail("Architecture {} is not supported; supported are: {}.", quote(name),
-                fmt::join(supported, ", "));
+                supported_names());
   }
-  GgufSource source(file, name);
-  WEFT_ASSIGN(ModelSpec spec, found->from_gguf(source));
-  spec.architecture = name;
+  WEFT_ASSIGN(ModelSpec spec, read_spec(**found, GgufModel(file, name)));
+  WEFT_TRY(expect_vocabulary_of(spec, file));
   WEFT_ASSIGN(spec.name, file.get_string_or("general.name", ""));
   WEFT_ASSIGN(spec.file_type, file_type_name(file));
   return spec;
 }
 
+// The first of config.json's `architectures`.
+Result<std::string> architecture_of(const nlohmann::json& config) {
+  const auto names = config.find("architectures");
+  if (names != config.end() && names->is_array() && !names->empty() && names->front().is_string()) {
+    return names->front().get<std::string>();
+  }
+  return fail("Field 'architectures' of 'config.json' names none.");
+}
+
+Result<ModelSpec> read_folder(const HfFolder& folder) {
+  WEFT_ASSIGN(const std::string name, architecture_of(folder.config()));
+  for (const Architecture* a : kArchitectures) {
+    if (std::ranges::find(a->hf, name) == a->hf.end()) continue;
+    WEFT_ASSIGN(ModelSpec spec, read_spec(*a, HfModel(folder, a->gguf, a->layout)));
+    spec.name = folder.path().filename().string();
+    return spec;
+  }
+  return fail("Architecture {} is not supported; supported are: {}.", quote(name),
+              supported_names());
+}
+
 }  // namespace
 
 Result<ModelSpec> spec_from_gguf(const formats::GgufFile& file) {
-  auto spec = read_spec(file);
+  auto spec = read_gguf(file);
   if (spec) return spec;
   return std::unexpected(
       std::move(spec).error().within(fmt::format("While reading the model '{}'.", file.name())));
+}
+
+Result<ModelSpec> spec_from_folder(const HfFolder& folder) {
+  auto spec = read_folder(folder);
+  if (spec) return spec;
+  return std::unexpected(std::move(spec).error().within(
+      fmt::format("While reading the model '{}'.", folder.path().string())));
 }
 
 }  // namespace weft::model

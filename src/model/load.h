@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "formats/gguf.h"
+#include "model/hf_model.h"
 #include "model/spec.h"
 
 namespace weft::model {
@@ -11,5 +12,9 @@ namespace weft::model {
 // or superfluous tensor, a shape that contradicts the header: an error that names it. The spec's
 // views point into `file`, which must outlive it.
 [[nodiscard]] Result<ModelSpec> spec_from_gguf(const formats::GgufFile& file);
+
+// The same of a Hugging Face folder's config.json and weights; what a field of the configuration
+// may change must be known.
+[[nodiscard]] Result<ModelSpec> spec_from_folder(const HfFolder& folder);
 
 }  // namespace weft::model

@@ -3,11 +3,21 @@
 #pragma once
 
 #include "base/error.h"
-#include "model/gguf_source.h"
+#include "model/hf_model.h"
+#include "model/source.h"
 #include "model/spec.h"
 
 namespace weft::model {
 
-[[nodiscard]] Result<ModelSpec> llama_from_gguf(GgufSource& source);
+struct Architecture {
+  std::string_view gguf;                 // in `general.architecture`, and before the names of keys
+  std::span<const std::string_view> hf;  // in config.json's `architectures`
+  Result<ModelSpec> (*read)(Source& source);
+  std::span<const std::string_view> keys;  // it reads or may ignore, besides decoder.h's
+  HfLayout layout;
+};
+
+// One a file of this folder.
+extern const Architecture kLlama, kQwen2, kQwen3;
 
 }  // namespace weft::model

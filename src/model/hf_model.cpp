@@ -1,0 +1,250 @@
+#include "model/hf_model.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/checked.h"
+#include "base/file.h"
+#include "formats/json.h"
+#include "formats/quote.h"
+
+namespace weft::model {
+namespace {
+
+using formats::quote;
+using nlohmann::json;
+
+constexpr HfName kFields[] = {
+    {"block_count", "num_hidden_layers"},
+    {"context_length", "max_position_embeddings"},
+    {"embedding_length", "hidden_size"},
+    {"feed_forward_length", "intermediate_size"},
+    {"vocab_size", "vocab_size"},
+    {"attention.head_count", "num_attention_heads"},
+    {"attention.head_count_kv", "num_key_value_heads"},
+    {"attention.key_length", "head_dim"},
+    {"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
+    {"attention.layer_norm_epsilon", "layer_norm_eps"},
+    {"attention.layer_norm_epsilon", "layer_norm_epsilon"},
+    {"attention.sliding_window", "sliding_window"},
+    {"activation", "hidden_act"},
+    {"activation", "hidden_activation"},
+    {"activation", "activation_function"},
+    {"rope.freq_base", "rope_theta"},
+    {"rope.part", "partial_rotary_factor"},
+    {"rope.scaling.original_context_length", "original_max_position_embeddings"},
+    {"tied", "tie_word_embeddings"},
+};
+
+constexpr HfName kTensors[] = {
+    {"token_embd", "model.embed_tokens"},
+    {"output_norm", "model.norm"},
+    {"output", "lm_head"},
+    {"blk.{}.attn_norm", "model.layers.{}.input_layernorm"},
+    {"blk.{}.attn_q", "model.layers.{}.self_attn.q_proj"},
+    {"blk.{}.attn_k", "model.layers.{}.self_attn.k_proj"},
+    {"blk.{}.attn_v", "model.layers.{}.self_attn.v_proj"},
+    {"blk.{}.attn_qkv", "model.layers.{}.self_attn.qkv_proj"},
+    {"blk.{}.attn_q_norm", "model.layers.{}.self_attn.q_norm"},
+    {"blk.{}.attn_k_norm", "model.layers.{}.self_attn.k_norm"},
+    {"blk.{}.attn_output", "model.layers.{}.self_attn.o_proj"},
+    {"blk.{}.ffn_norm", "model.layers.{}.post_attention_layernorm"},
+    {"blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj"},
+    {"blk.{}.ffn_up", "model.layers.{}.mlp.up_proj"},
+    {"blk.{}.ffn_down", "model.layers.{}.mlp.down_proj"},
+};
+
+// Fields that do not change what a forward pass computes, or whose effect shows in the tensors.
+constexpr std::string_view kIgnoredFields[] = {"architectures",
+                                               "model_type",
+                                               "torch_dtype",
+                                               "dtype",
+                                               "transformers_version",
+                                               "use_cache",
+                                               "initializer_range",
+                                               "_name_or_path",
+                                               "bos_token_id",
+                                               "eos_token_id",
+                                               "pad_token_id",
+                                               "attention_dropout",
+                                               "hidden_dropout",
+                                               "resid_pdrop",
+                                               "embd_pdrop",
+                                               "attn_pdrop",
+                                               "residual_dropout",
+                                               "embedding_dropout",
+                                               "attention_bias",
+                                               "mlp_bias",
+                                               "pretraining_tp",
+                                               "cache_implementation",
+                                               "rope_parameters",
+                                               "rope_scaling",
+                                               "layer_types",
+                                               "chunk_size_feed_forward",
+                                               "is_encoder_decoder",
+                                               "output_attentions",
+                                               "output_hidden_states",
+                                               "return_dict",
+                                               "id2label",
+                                               "label2id",
+                                               "problem_type",
+                                               "use_bias"};
+
+const json* field(const json& config, std::string_view name) {
+  const auto found = config.find(name);
+  return found == config.end() || found->is_null() ? nullptr : &*found;
+}
+
+// "blk.12.attn_q.weight" in parts.
+struct Role {
+  std::string pattern;      // "blk.{}.attn_q"
+  std::string_view layer;   // "12", or empty
+  std::string_view suffix;  // ".weight"
+};
+
+Role parse_role(std::string_view name) {
+  const size_t dot = name.rfind('.');
+  const std::string_view stem = name.substr(0, dot);
+  Role role{.pattern = std::string(stem), .layer = {}, .suffix = name.substr(dot)};
+  constexpr std::string_view kBlock = "blk.";
+  if (!stem.starts_with(kBlock)) return role;
+  const size_t end = stem.find('.', kBlock.size());
+  role.layer = stem.substr(kBlock.size(), end - kBlock.size());
+  role.pattern = fmt::format("{}{{}}{}", kBlock, stem.substr(end));
+  return role;
+}
+
+}  // namespace
+
+Result<HfFolder> HfFolder::open(const std::filesystem::path& path) {
+  const std::filesystem::path config_path = path / "config.json";
+  WEFT_ASSIGN(const std::string text, read_text_file(config_path));
+  WEFT_ASSIGN(json config, formats::parse_json(text, quote(config_path.string())));
+  if (!config.is_object()) return fail("{} is no object.", quote(config_path.string()));
+  WEFT_ASSIGN(formats::SafetensorsFolder weights, formats::SafetensorsFolder::open(path));
+  return HfFolder(std::move(config), std::move(weights));
+}
+
+const json* HfModel::find(std::string_view key) const {
+  for (const std::span<const HfName> names : {layout_.fields, std::span<const HfName>(kFields)}) {
+    for (const HfName& name : names) {
+      if (name.ours != key) continue;
+      if (const json* value = field(folder_.config(), name.theirs)) return value;
+    }
+  }
+  return nullptr;
+}
+
+std::string HfModel::describe(std::string_view key) const {
+  std::string_view shown = key;
+  for (const std::span<const HfName> names : {std::span<const HfName>(kFields), layout_.fields}) {
+    for (const HfName& name : names) {
+      if (name.ours != key) continue;
+      if (shown == key || field(folder_.config(), name.theirs) != nullptr) shown = name.theirs;
+    }
+  }
+  return fmt::format("Field {} of 'config.json'", quote(shown));
+}
+
+Result<uint32_t> HfModel::u32(std::string_view key) const {
+  const json* value = find(key);
+  if (value == nullptr) return fail("{} is missing.", describe(key));
+  if (value->is_number_unsigned() && std::in_range<uint32_t>(value->get<uint64_t>())) {
+    return value->get<uint32_t>();
+  }
+  return fail("{} is {}, and a whole number of at most 32 bits was wanted.", describe(key),
+              quote(value->dump()));
+}
+
+Result<float> HfModel::f32(std::string_view key) const {
+  const json* value = find(key);
+  if (value == nullptr) return fail("{} is missing.", describe(key));
+  if (value->is_number()) return value->get<float>();
+  return fail("{} is {}, and a number was wanted.", describe(key), quote(value->dump()));
+}
+
+Result<bool> HfModel::flag(std::string_view key) const {
+  const json* value = find(key);
+  if (value == nullptr) return fail("{} is missing.", describe(key));
+  if (value->is_boolean()) return value->get<bool>();
+  return fail("{} is {}, and true or false was wanted.", describe(key), quote(value->dump()));
+}
+
+Result<std::string> HfModel::text(std::string_view key) const {
+  const json* value = find(key);
+  if (value == nullptr) return fail("{} is missing.", describe(key));
+  if (value->is_string()) return value->get<std::string>();
+  return fail("{} is {}, and a text was wanted.", describe(key), quote(value->dump()));
+}
+
+std::string HfModel::tensor_name(std::string_view name) const {
+  const Role role = parse_role(name);
+  for (const std::span<const HfName> names : {layout_.tensors, std::span<const HfName>(kTensors)}) {
+    const auto found = std::ranges::find(names, role.pattern, &HfName::ours);
+    if (found == names.end()) continue;
+    std::string out(found->theirs);
+    const size_t place = out.find("{}");
+    if (place != std::string::npos) out.replace(place, 2, role.layer);
+    return out.append(role.suffix);
+  }
+  return std::string(name);
+}
+
+Result<std::optional<formats::TensorView>> HfModel::find_tensor(std::string_view name) const {
+  const formats::SafeTensor* found = folder_.weights().find(tensor_name(name));
+  if (found == nullptr) return std::nullopt;
+  const auto type = formats::tensor_type_of(*found);
+  if (!type)
+    return fail("Tensor {} has the unsupported type {}.", quote(found->name), found->dtype);
+  formats::TensorView view{.name = found->name,
+                           .type = *type,
+                           .n_dims = 0,
+                           .dims = {1, 1, 1, 1},
+                           .data = found->data,
+                           .offset = found->offset};
+  if (found->shape.size() > view.dims.size()) {
+    return fail("Tensor {} has {} dimensions, and at most {} are supported.", quote(found->name),
+                found->shape.size(), view.dims.size());
+  }
+  view.n_dims = std::max<uint32_t>(1, narrow<uint32_t>(found->shape.size()));
+  std::ranges::reverse_copy(found->shape, view.dims.begin());
+  return view;
+}
+
+std::vector<std::string_view> HfModel::tensor_names() const {
+  std::vector<std::string_view> names;
+  for (const formats::SafetensorsFile& file : folder_.weights().files()) {
+    for (const formats::SafeTensor& tensor : file.tensors()) {
+      const bool is_ignored = std::ranges::any_of(
+          layout_.ignored_tensors,
+          [&](std::string_view part) { return tensor.name.find(part) != std::string::npos; });
+      if (!is_ignored) names.push_back(tensor.name);
+    }
+  }
+  return names;
+}
+
+Result<void> HfModel::expect_only_keys(std::span<const std::string_view> known) const {
+  const auto is_known = [&](std::string_view name) {
+    if (std::ranges::find(kIgnoredFields, name) != std::end(kIgnoredFields)) return true;
+    for (const std::span<const HfName> names : {layout_.fields, std::span<const HfName>(kFields)}) {
+      for (const HfName& alias : names) {
+        const bool is_read =
+            alias.ours.empty() || std::ranges::find(known, alias.ours) != known.end();
+        if (alias.theirs == name && is_read) return true;
+      }
+    }
+    return false;
+  };
+  for (const auto& [name, value] : folder_.config().items()) {
+    if (value.is_null() || is_known(name)) continue;
+    return fail(
+        "Field {} of 'config.json' is not known for architecture '{}', and may change what it "
+        "computes.",
+        quote(name), architecture_);
+  }
+  return {};
+}
+
+}  // namespace weft::model

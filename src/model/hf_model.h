@@ -1,0 +1,72 @@
+// A Hugging Face folder (config.json and safetensors) as a ModelFile.
+#pragma once
+
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+#include "formats/safetensors.h"
+#include "model/model_file.h"
+
+namespace weft::model {
+
+// An opened folder. Spec and views of its tensors point into it.
+class HfFolder {
+ public:
+  [[nodiscard]] static Result<HfFolder> open(const std::filesystem::path& path);
+
+  [[nodiscard]] const std::filesystem::path& path() const { return weights_.path(); }
+  [[nodiscard]] const nlohmann::json& config() const { return config_; }
+  [[nodiscard]] const formats::SafetensorsFolder& weights() const { return weights_; }
+
+ private:
+  HfFolder(nlohmann::json config, formats::SafetensorsFolder weights)
+      : config_(std::move(config)), weights_(std::move(weights)) {}
+
+  nlohmann::json config_;
+  formats::SafetensorsFolder weights_;
+};
+
+// Our name of a key or tensor, and that of config.json or the safetensors file. Names of tensors
+// are without ".weight" and ".bias"; "{}" stands for the layer's number.
+struct HfName {
+  std::string_view ours;
+  std::string_view theirs;
+};
+
+// How an architecture's folders differ from those of Llama.
+struct HfLayout {
+  std::span<const HfName> fields;
+  std::span<const HfName> tensors;
+  std::span<const std::string_view> ignored_tensors;  // parts of names: buffers without effect
+};
+
+class HfModel final : public ModelFile {
+ public:
+  HfModel(const HfFolder& folder, std::string_view architecture, const HfLayout& layout)
+      : folder_(folder), architecture_(architecture), layout_(layout) {}
+
+  [[nodiscard]] const std::string& architecture() const override { return architecture_; }
+  [[nodiscard]] bool has(std::string_view key) const override { return find(key) != nullptr; }
+  [[nodiscard]] std::string describe(std::string_view key) const override;
+  [[nodiscard]] Result<uint32_t> u32(std::string_view key) const override;
+  [[nodiscard]] Result<float> f32(std::string_view key) const override;
+  [[nodiscard]] Result<bool> flag(std::string_view key) const override;
+  [[nodiscard]] Result<std::string> text(std::string_view key) const override;
+  [[nodiscard]] std::string tensor_name(std::string_view name) const override;
+  [[nodiscard]] Result<std::optional<formats::TensorView>> find_tensor(
+      std::string_view name) const override;
+  [[nodiscard]] std::vector<std::string_view> tensor_names() const override;
+  [[nodiscard]] Result<void> expect_only_keys(
+      std::span<const std::string_view> known) const override;
+  [[nodiscard]] const nlohmann::json* config() const override { return &folder_.config(); }
+
+ private:
+  [[nodiscard]] const nlohmann::json* find(std::string_view key) const;
+
+  const HfFolder& folder_;
+  std::string architecture_;
+  const HfLayout& layout_;
+};
+
+}  // namespace weft::model

@@ -1,0 +1,29 @@
+// From a file's RoPE parameters to the table of a Rope: bases and scalings.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.h"
+#include "model/source.h"
+#include "model/spec.h"
+
+namespace weft::model {
+
+struct RopeRecipe {
+  RopePairs pairs;
+  uint32_t head_dim;
+  float default_base = 10000;  // where the file names none
+  float default_part = 1;      // of head_dim that is rotated, where the file does not say
+  std::string_view base_key = "rope.freq_base";
+  // The entry of a config.json whose 'rope_parameters' differ from layer to layer.
+  std::string_view layer_type = "full_attention";
+};
+
+// Scalings known: none, linear, llama3 (in GGUF files the tensor rope_freqs.weight), yarn,
+// longrope. Another is an error that names it. Of longrope the factors for short texts are taken.
+[[nodiscard]] Result<Rope> read_rope(Source& source, const RopeRecipe& recipe);
+
+// The same layer's RoPE without any scaling.
+[[nodiscard]] Result<Rope> unscaled_rope(Source& source, const RopeRecipe& recipe);
+
+}  // namespace weft::model

@@ -1,0 +1,106 @@
+#include "model/source.h"
+
+#include <cmath>
+
+#include "formats/quote.h"
+
+namespace weft::model {
+
+using formats::quote;
+using formats::TensorType;
+using formats::TensorView;
+
+Result<uint32_t> Source::count(std::string_view key, uint32_t most,
+                               std::optional<uint32_t> fallback) const {
+  uint32_t value = fallback.value_or(0);
+  if (!fallback || file_.has(key)) {
+    WEFT_ASSIGN(value, file_.u32(key));
+  }
+  if (value >= 1 && value <= most) return value;
+  return fail("{} is {}, and 1 to {} are supported.", file_.describe(key), value, most);
+}
+
+Result<float> Source::positive(std::string_view key, std::optional<float> fallback) const {
+  if (fallback && !file_.has(key)) return *fallback;
+  WEFT_ASSIGN(const float value, file_.f32(key));
+  if (std::isfinite(value) && value > 0) return value;
+  return fail("{} is {}, and a finite number above 0 was wanted.", file_.describe(key), value);
+}
+
+Result<float> Source::positive_or_zero(std::string_view key) const {
+  if (!file_.has(key)) return 0.0F;
+  WEFT_ASSIGN(const float value, file_.f32(key));
+  return value == 0 ? Result<float>(value) : positive(key);
+}
+
+Result<uint32_t> Source::count_or_zero(std::string_view key) const {
+  return file_.has(key) ? file_.u32(key) : Result<uint32_t>(0U);
+}
+
+Result<bool> Source::flag_or(std::string_view key, bool fallback) const {
+  return file_.has(key) ? file_.flag(key) : Result<bool>(fallback);
+}
+
+Result<bool> Source::has_tensor(const std::string& name) const {
+  WEFT_ASSIGN(const auto tensor, file_.find_tensor(name));
+  return tensor.has_value();
+}
+
+Result<Weight> Source::take(const std::string& name, uint32_t n_dims, uint32_t rows,
+                            uint32_t cols) {
+  WEFT_ASSIGN(const std::optional<TensorView> tensor, file_.find_tensor(name));
+  if (!tensor) return fail("Tensor {} is missing.", quote(file_.tensor_name(name)));
+  const std::array<uint64_t, 4> wanted{cols, rows, 1, 1};
+  if (tensor->dims != wanted) {
+    return fail("Tensor {} has shape [{}], and the header implies [{}].", quote(tensor->name),
+                fmt::join(tensor->dims.begin(), tensor->dims.begin() + tensor->n_dims, ", "),
+                fmt::join(wanted.begin(), wanted.begin() + n_dims, ", "));
+  }
+  taken_.insert(tensor->name);
+  return Weight{.tensor = *tensor, .rows = rows, .cols = cols};
+}
+
+Result<Weight> Source::matrix(const std::string& name, uint32_t rows, uint32_t cols) {
+  return take(name, 2, rows, cols);
+}
+
+Result<std::optional<Weight>> Source::matrix_if_present(const std::string& name, uint32_t rows,
+                                                        uint32_t cols) {
+  WEFT_ASSIGN(const bool is_there, has_tensor(name));
+  if (!is_there) return std::nullopt;
+  return matrix(name, rows, cols);
+}
+
+Result<Weight> Source::vector(const std::string& name, uint32_t size) {
+  WEFT_ASSIGN(Weight weight, take(name, 1, 1, size));
+  const TensorType type = weight.tensor.type;
+  const bool is_half = type == TensorType::kF16 || type == TensorType::kBF16;
+  if (type != TensorType::kF32 && (is_gguf() || !is_half)) {
+    return fail("Tensor {} has type {}, and a vector of f32 was wanted.", quote(weight.tensor.name),
+                formats::info(type).name);
+  }
+  return weight;
+}
+
+Result<std::optional<Weight>> Source::vector_if_present(const std::string& name, uint32_t size) {
+  WEFT_ASSIGN(const bool is_there, has_tensor(name));
+  if (!is_there) return std::nullopt;
+  return vector(name, size);
+}
+
+Result<void> Source::expect_no_more_tensors() const {
+  for (const std::string_view name : file_.tensor_names()) {
+    if (taken_.contains(std::string(name))) continue;
+    return fail("Tensor {} has no place in architecture '{}'.", quote(name), file_.architecture());
+  }
+  return {};
+}
+
+std::span<std::byte> Source::make(size_t size_bytes) {
+  auto memory = std::make_shared<std::vector<std::byte>>(size_bytes);
+  const std::span<std::byte> bytes(*memory);
+  made_.push_back(std::move(memory));
+  return bytes;
+}
+
+}  // namespace weft::model
