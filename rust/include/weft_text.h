@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
   uint32_t* data;
   size_t size;
-} weft_ids;
+} weft_ids;  // or offsets
 
 void weft_text_free(weft_text text);
 void weft_ids_free(weft_ids ids);
@@ -59,9 +59,10 @@ weft_tokenizer* weft_tokenizer_from_vocabulary(const weft_vocabulary* vocabulary
 weft_tokenizer* weft_tokenizer_from_json(weft_bytes json, weft_text* error);
 void weft_tokenizer_free(weft_tokenizer* tokenizer);
 
-// Adds no bos or eos. `text` may be any bytes.
+// Adds no bos or eos. `text` may be any bytes. With `parse_special`, control tokens are found but where
+// they begin at one of the offsets `plain`, which ascend; where there are any, `text` is UTF-8.
 bool weft_tokenizer_encode(const weft_tokenizer* tokenizer, weft_bytes text, bool parse_special,
-                           weft_ids* ids, weft_text* error);
+                           const uint32_t* plain, size_t n_plain, weft_ids* ids, weft_text* error);
 
 size_t weft_tokenizer_size(const weft_tokenizer* tokenizer);
 // For ids below size.
@@ -81,8 +82,11 @@ typedef struct weft_template weft_template;
 
 // `source` is a Jinja template as Transformers understands them.
 weft_template* weft_template_compile(weft_bytes source, weft_text* error);
-// `variables` is a JSON object of all that the template may see.
-bool weft_template_render(const weft_template* compiled, weft_bytes variables, weft_text* output,
+// `variables` is a JSON object of all that the template may see. Fills *plain with the offsets of what
+// reads like a control token of `tokenizer` in the output and was said in a variable other than
+// bos_token and eos_token; without a tokenizer (NULL) there are none.
+bool weft_template_render(const weft_template* compiled, weft_bytes variables,
+                          const weft_tokenizer* tokenizer, weft_text* output, weft_ids* plain,
                           weft_text* error);
 void weft_template_free(weft_template* compiled);
 

@@ -5,6 +5,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::slice;
 
 use crate::grammar::Grammar;
+use crate::special::Control;
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 use crate::vocabulary::{Kind, Vocabulary};
@@ -151,10 +152,14 @@ unsafe extern "C" fn weft_tokenizer_encode(
     tokenizer: *const Tokenizer,
     text: Bytes,
     parse_special: bool,
+    plain: *const u32,
+    n_plain: usize,
     ids: *mut Owned<u32>,
     error: *mut Owned<u8>,
 ) -> bool {
-    let encoded = guard(error, || (*tokenizer).encode(text.get(), parse_special));
+    let control =
+        if parse_special { Control::ButAt(array(plain, n_plain)) } else { Control::Nowhere };
+    let encoded = guard(error, || (*tokenizer).encode(text.get(), control));
     encoded.map(|encoded| ids.write(Owned::of(encoded))).is_some()
 }
 
@@ -193,11 +198,19 @@ unsafe extern "C" fn weft_template_compile(source: Bytes, error: *mut Owned<u8>)
 unsafe extern "C" fn weft_template_render(
     template: *const Template,
     variables: Bytes,
+    tokenizer: *const Tokenizer,
     output: *mut Owned<u8>,
+    plain: *mut Owned<u32>,
     error: *mut Owned<u8>,
 ) -> bool {
-    let rendered = guard(error, || (*template).render(variables.get()));
-    rendered.map(|text| output.write(Owned::of(text.into_bytes()))).is_some()
+    let special = tokenizer.as_ref().map(|tokenizer| &tokenizer.special);
+    let rendered = guard(error, || (*template).render(variables.get(), special));
+    rendered
+        .map(|prompt| {
+            output.write(Owned::of(prompt.text.into_bytes()));
+            plain.write(Owned::of(prompt.plain));
+        })
+        .is_some()
 }
 
 #[no_mangle]

@@ -1,11 +1,13 @@
 //! Tokenizers from a Hugging Face tokenizer.json.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use crate::pieces::{Piece, Pieces, TokenType};
 use crate::sentencepiece::SPACE;
+use crate::special::{Control, SpecialTokens};
 use crate::tokenizer::{Model, SpacePrefix, Tokenizer};
 use crate::{byte_level, vocabulary};
 
@@ -16,16 +18,31 @@ pub struct JsonModel {
 }
 
 impl JsonModel {
-    pub fn encode(&self, text: &str, special: bool, ids: &mut Vec<u32>) -> Result<(), String> {
-        if special {
-            return encode_with(&self.parse_special, text, ids);
+    pub fn encode(
+        &self,
+        text: &str,
+        control: Control,
+        special: &SpecialTokens,
+        ids: &mut Vec<u32>,
+    ) -> Result<(), String> {
+        match control {
+            Control::Nowhere => encode_with(self.as_text(), text, ids),
+            Control::ButAt([]) => encode_with(&self.parse_special, text, ids),
+            // The library takes all or none, so that it gets the parts between. Each is a beginning
+            // to it, which shows where a space goes before the first word only (Metaspace, "first").
+            Control::ButAt(_) => special.split(text, control, |part| match part {
+                Ok(id) => Ok(ids.push(id)),
+                Err(text) => encode_with(self.as_text(), text, ids),
+            }),
         }
-        let as_text = self.as_text.get_or_init(|| {
+    }
+
+    fn as_text(&self) -> &tokenizers::Tokenizer {
+        self.as_text.get_or_init(|| {
             let mut tokenizer = self.parse_special.clone();
             tokenizer.set_encode_special_tokens(true);
             tokenizer
-        });
-        encode_with(as_text, text, ids)
+        })
     }
 }
 
@@ -64,9 +81,12 @@ impl Tokenizer {
         // A file may cut or fill up what it encodes; texts here are taken whole and as they are.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| describe(&error))?;
-        let pieces = pieces(&tokenizer, spelling)?;
+        let vocabulary = tokenizer.get_vocab(true);
+        let texts = texts(&vocabulary)?;
+        let pieces = pieces(&tokenizer, &texts, spelling)?;
+        let special = SpecialTokens::new(&texts, &pieces)?;
         let model = JsonModel { parse_special: tokenizer, as_text: OnceLock::new() };
-        Ok(Self { model: Model::Json(Box::new(model)), pieces, space_prefix })
+        Ok(Self { model: Model::Json(Box::new(model)), pieces, special, space_prefix })
     }
 }
 
@@ -114,20 +134,28 @@ fn space_prefix(document: &Value) -> SpacePrefix {
     }
 }
 
-fn pieces(tokenizer: &tokenizers::Tokenizer, spelling: Spelling) -> Result<Pieces, String> {
-    let vocabulary = tokenizer.get_vocab(true);
+/// The texts by id.
+fn texts(vocabulary: &HashMap<String, u32>) -> Result<Vec<&str>, String> {
     let largest = vocabulary.values().max().copied();
     let largest = largest.ok_or("The tokenizer.json has no tokens.")?;
     if largest > MAX_ID {
         return Err(format!("The tokenizer.json has token id {largest}, and {MAX_ID} is allowed."));
     }
     let mut texts = vec![""; largest as usize + 1];
-    for (text, id) in &vocabulary {
+    for (text, id) in vocabulary {
         texts[*id as usize] = text;
     }
+    Ok(texts)
+}
+
+fn pieces(
+    tokenizer: &tokenizers::Tokenizer,
+    texts: &[&str],
+    spelling: Spelling,
+) -> Result<Pieces, String> {
     let added = tokenizer.get_added_tokens_decoder();
     let mut pieces = Pieces::with_capacity(texts.len());
-    for (id, text) in (0u32..).zip(texts) {
+    for (id, text) in (0u32..).zip(texts.iter().copied()) {
         let (kind, bytes) = match (added.get(&id), spelling) {
             (Some(token), _) if token.special => (TokenType::Control, text.into()),
             (Some(_), _) => (TokenType::UserDefined, text.into()),

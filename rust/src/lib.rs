@@ -7,6 +7,7 @@ mod byte_level;
 mod ffi;
 mod grammar;
 mod json;
+mod marks;
 mod pieces;
 mod pre_tokenizers;
 mod python_json;

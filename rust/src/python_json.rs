@@ -3,6 +3,8 @@
 use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 
+use crate::marks;
+
 pub struct Style {
     ensure_ascii: bool,
     sort_keys: bool,
@@ -138,6 +140,7 @@ impl Writer<'_> {
         self.output.push('"');
         for character in text.chars() {
             match character {
+                marks::MARK => self.output.push(character),
                 '"' => self.output.push_str("\\\""),
                 '\\' => self.output.push_str("\\\\"),
                 '\n' => self.output.push_str("\\n"),

@@ -13,7 +13,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
-use crate::python_json;
+use crate::special::SpecialTokens;
+use crate::{marks, python_json};
 
 const MAX_SOURCE_BYTES: usize = 1 << 20;
 const MAX_OUTPUT_BYTES: usize = 64 << 20;
@@ -24,6 +25,15 @@ const NAME: &str = "chat template";
 pub struct Template {
     environment: Environment<'static>,
 }
+
+pub struct Prompt {
+    pub text: String,
+    /// Offsets at which no control token begins: what reads like one was said in a variable.
+    pub plain: Vec<u32>,
+}
+
+/// Variables whose control tokens are meant.
+const TOKEN_VARIABLES: [&str; 2] = ["bos_token", "eos_token"];
 
 impl Template {
     pub fn compile(source: &[u8]) -> Result<Self, String> {
@@ -40,21 +50,31 @@ impl Template {
         Ok(Self { environment })
     }
 
-    /// `variables` is a JSON object.
-    pub fn render(&self, variables: &[u8]) -> Result<String, String> {
-        let variables: serde_json::Value = serde_json::from_slice(variables)
+    /// `variables` is a JSON object; control tokens among `special` are text within it.
+    pub fn render(
+        &self,
+        variables: &[u8],
+        special: Option<&SpecialTokens>,
+    ) -> Result<Prompt, String> {
+        let mut variables: serde_json::Value = serde_json::from_slice(variables)
             .map_err(|error| format!("The chat template's variables are no JSON: {error}."))?;
-        if !variables.is_object() {
+        let Some(members) = variables.as_object_mut() else {
             return Err("The chat template's variables are no JSON object.".into());
+        };
+        if let Some(special) = special {
+            let said = members.iter_mut().filter(|(name, _)| !TOKEN_VARIABLES.contains(&&***name));
+            said.for_each(|(_, value)| marks::put(value, special));
         }
-        std::thread::scope(|scope| {
+        let text = std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
             let render = || self.render_here(&variables);
             let thread = thread.spawn_scoped(scope, render).map_err(|error| {
                 format!("No thread can be started for the chat template: {error}.")
             })?;
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        })?;
+        let (text, plain) = if special.is_some() { marks::take(text) } else { (text, Vec::new()) };
+        Ok(Prompt { text, plain })
     }
 
     fn render_here(&self, variables: &serde_json::Value) -> Result<String, String> {
@@ -205,7 +225,8 @@ mod tests {
     use super::*;
 
     fn render(source: &str, variables: &str) -> Result<String, String> {
-        Template::compile(source.as_bytes())?.render(variables.as_bytes())
+        let prompt = Template::compile(source.as_bytes())?.render(variables.as_bytes(), None)?;
+        Ok(prompt.text)
     }
 
     #[test]

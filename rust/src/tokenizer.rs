@@ -2,7 +2,7 @@
 
 use crate::pieces::Pieces;
 use crate::sentencepiece::SentencePiece;
-use crate::special::SpecialTokens;
+use crate::special::{Control, SpecialTokens};
 
 /// Where encoding puts a space before the text. The values are those of the C header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,36 +17,31 @@ pub enum Model {
     /// From a tokenizer.json: finds added tokens by itself.
     Json(Box<crate::json::JsonModel>),
     /// Byte-level BPE of a GGUF: a library tokenizer that knows no special tokens.
-    ByteLevel {
-        special: SpecialTokens,
-        plain: Box<tokenizers::Tokenizer>,
-    },
-    SentencePiece {
-        special: SpecialTokens,
-        plain: SentencePiece,
-    },
+    ByteLevel(Box<tokenizers::Tokenizer>),
+    SentencePiece(SentencePiece),
 }
 
 pub struct Tokenizer {
     pub model: Model,
     pub pieces: Pieces,
+    pub special: SpecialTokens,
     pub space_prefix: SpacePrefix,
 }
 
 impl Tokenizer {
     /// `text` may be any bytes: those that are not UTF-8 become byte tokens, or U+FFFD where the
-    /// vocabulary lacks them.
-    pub fn encode(&self, text: &[u8], parse_special: bool) -> Result<Vec<u32>, String> {
+    /// vocabulary lacks them. Offsets in `control` are of texts that are UTF-8.
+    pub fn encode(&self, text: &[u8], control: Control) -> Result<Vec<u32>, String> {
         let mut ids = Vec::with_capacity(text.len() / 3 + 1);
         let mut at_start = true;
         for chunk in text.utf8_chunks() {
-            self.encode_valid(chunk.valid(), parse_special, at_start, &mut ids)?;
+            self.encode_valid(chunk.valid(), control, at_start, &mut ids)?;
             at_start &= chunk.valid().is_empty();
             let bytes: Option<Vec<u32>> =
                 chunk.invalid().iter().map(|&byte| self.pieces.byte_token(byte)).collect();
             match bytes {
                 Some(bytes) => ids.extend(bytes),
-                None => self.encode_valid("\u{FFFD}", parse_special, at_start, &mut ids)?,
+                None => self.encode_valid("\u{FFFD}", control, at_start, &mut ids)?,
             }
             at_start &= chunk.invalid().is_empty();
         }
@@ -56,7 +51,7 @@ impl Tokenizer {
     fn encode_valid(
         &self,
         text: &str,
-        parse_special: bool,
+        control: Control,
         at_start: bool,
         ids: &mut Vec<u32>,
     ) -> Result<(), String> {
@@ -64,16 +59,14 @@ impl Tokenizer {
             return Ok(());
         }
         match &self.model {
-            Model::Json(model) => model.encode(text, parse_special, ids),
-            Model::ByteLevel { special, plain } => {
-                special.split(text, parse_special, |part| match part {
-                    Ok(id) => Ok(ids.push(id)),
-                    Err(text) => crate::json::encode_with(plain, text, ids),
-                })
-            }
-            Model::SentencePiece { special, plain } => {
+            Model::Json(model) => model.encode(text, control, &self.special, ids),
+            Model::ByteLevel(plain) => self.special.split(text, control, |part| match part {
+                Ok(id) => Ok(ids.push(id)),
+                Err(text) => crate::json::encode_with(plain, text, ids),
+            }),
+            Model::SentencePiece(plain) => {
                 let mut wants_space = at_start && self.space_prefix != SpacePrefix::Never;
-                special.split(text, parse_special, |part| {
+                self.special.split(text, control, |part| {
                     match part {
                         Ok(id) => {
                             ids.push(id);

@@ -39,7 +39,7 @@ impl Tokenizer {
         let (model, space_prefix) = match vocabulary.kind {
             Kind::ByteLevelBpe => {
                 let plain = Box::new(byte_level_bpe(vocabulary, &tokens)?);
-                (Model::ByteLevel { special, plain }, SpacePrefix::Never)
+                (Model::ByteLevel(plain), SpacePrefix::Never)
             }
             Kind::SentencePieceBpe => {
                 let plain = sentencepiece_bpe(vocabulary, &tokens, &pieces)?;
@@ -48,10 +48,10 @@ impl Tokenizer {
                 } else {
                     SpacePrefix::Never
                 };
-                (Model::SentencePiece { special, plain }, space_prefix)
+                (Model::SentencePiece(plain), space_prefix)
             }
         };
-        Ok(Self { model, pieces, space_prefix })
+        Ok(Self { model, pieces, special, space_prefix })
     }
 }
 

@@ -63,8 +63,8 @@ Result<ExitCode> run(const TemplateOptions& options) {
   }
   if (options.no_generation_prompt) rendering.generation_prompt = GenerationPrompt::leave_out;
   WEFT_ASSIGN(const auto chat_template, text::ChatTemplate::compile(source.text));
-  WEFT_ASSIGN(const std::string prompt, chat_template.render(messages, rendering));
-  std::fwrite(prompt.data(), 1, prompt.size(), stdout);
+  WEFT_ASSIGN(const text::Prompt prompt, chat_template.render(messages, rendering));
+  std::fwrite(prompt.text.data(), 1, prompt.text.size(), stdout);
   return kOk;
 }
 

@@ -25,11 +25,12 @@ Result<std::vector<Token>> encode_chat(const TextModel& text, std::span<const Me
   if (!text.tokenizer) return std::unexpected(text.tokenizer.error());
   if (!text.chat_template) return std::unexpected(text.chat_template.error());
   const text::Tokenizer& tokenizer = *text.tokenizer;
-  WEFT_ASSIGN(const std::string prompt,
+  WEFT_ASSIGN(const text::Prompt prompt,
               text.chat_template->render(json_of(messages),
                                          {.bos_token = text_of(tokenizer, tokenizer.bos()),
-                                          .eos_token = text_of(tokenizer, tokenizer.eos())}));
-  return tokenizer.encode(prompt, text::Special::parse, text::Bounds::of_model);
+                                          .eos_token = text_of(tokenizer, tokenizer.eos()),
+                                          .tokenizer = &tokenizer}));
+  return tokenizer.encode(prompt, text::Bounds::of_model);
 }
 
 Result<std::vector<Token>> encode_raw(const TextModel& text, std::string_view prompt) {

@@ -18,8 +18,9 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
-// The model's chat template, rendered with these messages and the beginning of an answer. An error
-// where the model has no template, or the template refuses.
+// The model's chat template, rendered with these messages and the beginning of an answer. Control
+// tokens that messages spell out are text. An error where the model has no template, or the
+// template refuses.
 [[nodiscard]] Result<std::vector<Token>> encode_chat(const TextModel& text,
                                                      std::span<const Message> messages);
 

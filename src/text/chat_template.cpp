@@ -49,7 +49,7 @@ Result<Json> variables_of(std::string_view messages_json, const ChatTemplate::Op
   WEFT_ASSIGN(const Json extra,
               parse("The template's variables", options.variables_json, Json::value_t::object));
   for (const auto& [name, value] : extra.items()) {
-    if (name == "messages" || name == "tools") {
+    if (name == "messages" || name == "tools" || name == "bos_token" || name == "eos_token") {
       return fail("The template's variables contain '{}', which is given apart.", name);
     }
     variables[name] = value;
@@ -66,13 +66,16 @@ Result<ChatTemplate> ChatTemplate::compile(std::string_view source) {
   return ChatTemplate(handle);
 }
 
-Result<std::string> ChatTemplate::render(std::string_view messages_json,
-                                         const Options& options) const {
+Result<Prompt> ChatTemplate::render(std::string_view messages_json, const Options& options) const {
   WEFT_ASSIGN(const Json variables, variables_of(messages_json, options));
   const std::string json = variables.dump(-1, ' ', false, Json::error_handler_t::replace);
-  weft_text output{};
-  WEFT_TRY(rust_call(weft_template_render, handle_.get(), borrow(json), &output));
-  return take(output);
+  const weft_tokenizer* tokenizer = options.tokenizer ? options.tokenizer->handle() : nullptr;
+  weft_text text{};
+  weft_ids plain{};
+  WEFT_TRY(rust_call(weft_template_render, handle_.get(), borrow(json), tokenizer, &text, &plain));
+  Prompt prompt{.text = take(text), .plain = {plain.data, plain.data + plain.size}};
+  weft_ids_free(plain);
+  return prompt;
 }
 
 }  // namespace weft::text

@@ -1,6 +1,7 @@
 // Chat templates: Jinja that turns messages into the prompt a model was trained on, rendered as
 // Hugging Face Transformers renders it. A template comes with a model file and is not trusted: it
-// sees nothing but its variables, and how long it runs and how much it writes is bounded.
+// sees nothing but its variables, and how long it runs and how much it writes is bounded. Nor are
+// messages: a control token that is spelled out in one ("<|im_start|>") is text in the prompt.
 #pragma once
 
 #include <memory>
@@ -8,6 +9,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "text/tokenizer.h"
 
 struct weft_template;
 
@@ -24,11 +26,13 @@ class ChatTemplate {
     std::string bos_token, eos_token;                            // their texts
     std::string tools_json;      // an array of tool definitions as OpenAI writes them, or empty
     std::string variables_json;  // an object of further variables, or empty
+    // Whose control tokens are text in messages, tools and variables; null: the prompt has no
+    // `plain`. A token that only begins with what the template itself writes is meant by it.
+    const Tokenizer* tokenizer = nullptr;
   };
   // `messages_json` is an array of objects with "role" and "content". Errors name the template's
   // line; what a template raises by raise_exception() is among them.
-  [[nodiscard]] Result<std::string> render(std::string_view messages_json,
-                                           const Options& options) const;
+  [[nodiscard]] Result<Prompt> render(std::string_view messages_json, const Options& options) const;
 
  private:
   struct Free {

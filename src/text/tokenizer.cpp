@@ -129,9 +129,18 @@ Result<void> Tokenizer::set_special(const SpecialIds& special) {
 
 Result<std::vector<Token>> Tokenizer::encode(std::string_view text, Special special,
                                              Bounds bounds) const {
+  return encode(text, special, {}, bounds);
+}
+
+Result<std::vector<Token>> Tokenizer::encode(const Prompt& prompt, Bounds bounds) const {
+  return encode(prompt.text, Special::parse, prompt.plain, bounds);
+}
+
+Result<std::vector<Token>> Tokenizer::encode(std::string_view text, Special special,
+                                             std::span<const uint32_t> plain, Bounds bounds) const {
   weft_ids ids{};
-  WEFT_TRY(
-      rust_call(weft_tokenizer_encode, handle(), borrow(text), special == Special::parse, &ids));
+  WEFT_TRY(rust_call(weft_tokenizer_encode, handle(), borrow(text), special == Special::parse,
+                     plain.data(), plain.size(), &ids));
   std::vector<Token> tokens;
   tokens.reserve(ids.size + 2);
   tokens.assign(ids.data, ids.data + ids.size);

@@ -56,6 +56,13 @@ enum class Special { parse, as_text };
 // it. What is there already (a chat template often writes bos itself) is not added again.
 enum class Bounds { none, of_model };
 
+// A text that control tokens are parsed in, but for some: what a chat template makes.
+struct Prompt {
+  std::string text;  // UTF-8 where `plain` has offsets
+  std::vector<uint32_t>
+      plain;  // offsets, ascending, at which what reads like a control token is none
+};
+
 class Tokenizer {
  public:
   // Errors name the entry that is wrong: an unknown pre-tokenizer, a duplicate token, a merge of
@@ -70,6 +77,7 @@ class Tokenizer {
   // Bytes that are not UTF-8 become byte tokens where the vocabulary has them, else U+FFFD.
   [[nodiscard]] Result<std::vector<Token>> encode(std::string_view text, Special special,
                                                   Bounds bounds) const;
+  [[nodiscard]] Result<std::vector<Token>> encode(const Prompt& prompt, Bounds bounds) const;
 
   // The whole text of `ids`, special tokens as their text, bytes that are not UTF-8 as U+FFFD.
   // For text that arrives token by token there is StreamDecoder.
@@ -106,6 +114,9 @@ class Tokenizer {
 
   explicit Tokenizer(weft_tokenizer* handle);
   [[nodiscard]] Result<void> set_special(const SpecialIds& special);
+  [[nodiscard]] Result<std::vector<Token>> encode(std::string_view text, Special special,
+                                                  std::span<const uint32_t> plain,
+                                                  Bounds bounds) const;
   [[nodiscard]] bool is_special(Token id) const;
 
   std::unique_ptr<weft_tokenizer, Free> handle_;

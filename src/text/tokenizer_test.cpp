@@ -121,6 +121,29 @@ TEST(Tokenizer, TokenizerJsonAgreesWithHuggingFace) {
   expect_round_trips(*tokenizer);
 }
 
+TEST(Tokenizer, ControlTokensOfAPromptAreThoseThatAreNotPlain) {
+  const json& golden = goldens()["llama_bpe"];
+  const auto built = golden_vocabulary(golden).build().value();
+  const auto from_json = Tokenizer::from_json(golden["json"].get<std::string>(), {}).value();
+  Token control = 0;
+  while (!built.is_control(control)) ++control;
+  const std::string name(built.token_bytes(control));
+  for (const Tokenizer* tokenizer : {&built, &from_json}) {
+    const auto plain = [&](std::string_view text) {
+      return tokenizer->encode(text, Special::as_text, Bounds::none).value();
+    };
+    Prompt prompt{.text = "Is " + name + " a word?" + name};
+    EXPECT_EQ(tokenizer->encode(prompt, Bounds::none).value(),
+              tokenizer->encode(prompt.text, Special::parse, Bounds::none).value());
+    prompt.plain = {3};
+    auto expected = plain("Is " + name + " a word?");
+    expected.push_back(control);
+    EXPECT_EQ(tokenizer->encode(prompt, Bounds::none).value(), expected);
+    prompt.plain = {3, static_cast<uint32_t>(prompt.text.size() - name.size())};
+    EXPECT_EQ(tokenizer->encode(prompt, Bounds::none).value(), plain(prompt.text));
+  }
+}
+
 TEST(Tokenizer, SentencePieceAgreesWithGoogle) {
   for (const char* name : {"byte_fallback", "no_byte_fallback"}) {
     const auto tokenizer = golden_sentencepiece(name).build();

@@ -80,6 +80,16 @@ class Run(ModelCase):
         answer = self.run_json(*arguments, "--ignore-eos")
         self.assertEqual((len(answer["tokens"]), answer["finish_reason"]), (100, "length"))
 
+    def test_control_tokens_in_a_message_are_text(self):
+        def prompt_tokens(*arguments):
+            return self.run_json("-n", "1", *arguments)["usage"]["prompt_tokens"]
+
+        said = "<|im_end|>"
+        as_text = self.assert_ok("tokenize", "-m", self.model(), "--ids", "--no-special", said)
+        added = prompt_tokens("Hurray" + said) - prompt_tokens("Hurray")
+        self.assertEqual(added, len(as_text.split(",")))
+        self.assertEqual(prompt_tokens("--raw", said), 1)
+
     def test_logprobs(self):
         answer = self.run_json("--raw", GOLDEN_PROMPT, "-n", "2", "--temp", "0", "--logprobs", "3")
         self.assertEqual([one["token"] for one in answer["logprobs"]], answer["tokens"])
