@@ -261,6 +261,21 @@ std::vector<RowRange> split_rows(WeightFormat format, uint32_t rows, uint32_t co
   return parts;
 }
 
+std::optional<WeightLayout> rows_of(const WeightLayout& layout, RowRange rows) {
+  CHECK(rows.first <= layout.rows && rows.count <= layout.rows - rows.first);
+  WeightLayout part = layout;
+  part.rows = rows.count;
+  part.size_bytes = 0;
+  for (uint32_t i = 0; i < layout.n_planes; ++i) {
+    const uint64_t before = plane_bytes(info(layout.format), i, rows.first, layout.cols);
+    if (rows.first % kRowAlignment != 0 || before % kPlaneAlignment != 0) return std::nullopt;
+    part.planes[i].offset += before;
+    part.planes[i].size_bytes = plane_bytes(info(layout.format), i, rows.count, layout.cols);
+    part.size_bytes += part.planes[i].size_bytes;
+  }
+  return part;
+}
+
 uint64_t repacked_bytes(const WeightLayout& layout, uint32_t count) {
   uint64_t size_bytes = 0;
   for (uint32_t i = 0; i < layout.n_planes; ++i) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -83,6 +84,10 @@ inline constexpr uint32_t kRowAlignment = 2;
 // Nothing where even kRowAlignment rows are too large.
 [[nodiscard]] std::vector<RowRange> split_rows(WeightFormat format, uint32_t rows, uint32_t cols,
                                                const gpu::Limits& limits);
+
+// A part of W as a tensor of its own in W's buffer. Nothing where one of its planes would begin at
+// a place that cannot be bound.
+[[nodiscard]] std::optional<WeightLayout> rows_of(const WeightLayout& layout, RowRange rows);
 
 // Repacked bytes and where in the tensor's buffer they go.
 struct PlanePiece {

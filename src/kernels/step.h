@@ -15,6 +15,7 @@ struct Row {
   uint32_t pos;    // in its sequence
   uint32_t seq;    // row of the block table, [sequences, max_blocks]
   uint32_t slot;   // of the sequence in slot_tokens
+  uint32_t place;  // in the KV cache: block * kBlockTokens + token in block
 };
 
 // Neighbouring rows of one sequence, for attention in prefill.

@@ -22,8 +22,9 @@ constexpr uint32_t kMaxInFlight = 4;
 
 class GpuBackend final : public Backend {
  public:
-  GpuBackend(const model::ModelSpec& spec, const Options& options, gpu::Device device)
-      : spec_(spec), options_(options), device_(std::move(device)) {}
+  GpuBackend(const model::ModelSpec& spec, const Options& options, gpu::Device device,
+             FewRows few_rows)
+      : spec_(spec), options_(options), few_rows_(few_rows), device_(std::move(device)) {}
 
   Result<void> load(const std::function<void(uint64_t, uint64_t)>& progress) {
     WEFT_TRY(model::expect_features(spec_, {}, "The GPU backend"));
@@ -37,7 +38,8 @@ class GpuBackend final : public Backend {
                                      .weights = weights_,
                                      .kv = kv_,
                                      .activations = activations_,
-                                     .step = step_}));
+                                     .step = step_,
+                                     .few_rows = few_rows_}));
     for (uint32_t i = 0; i < kMaxInFlight; ++i) {
       WEFT_ASSIGN(OutputReader reader, OutputReader::create(device_, spec_.vocab, options_));
       free_readers_.push_back(std::move(reader));
@@ -135,6 +137,7 @@ class GpuBackend final : public Backend {
 
   const model::ModelSpec& spec_;
   const Options options_;
+  const FewRows few_rows_;
   gpu::Device device_;  // goes last of what lives on it
   Info info_;
   StepData step_;
@@ -151,8 +154,8 @@ class GpuBackend final : public Backend {
 
 Result<std::unique_ptr<Backend>> create_gpu_backend(
     const model::ModelSpec& spec, const Options& options, gpu::Device device,
-    const std::function<void(uint64_t, uint64_t)>& progress) {
-  auto backend = std::make_unique<GpuBackend>(spec, options, std::move(device));
+    const std::function<void(uint64_t, uint64_t)>& progress, FewRows few_rows) {
+  auto backend = std::make_unique<GpuBackend>(spec, options, std::move(device), few_rows);
   WEFT_TRY(backend->load(progress));
   return backend;
 }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "backend/backend.h"
+#include "backend/gpu/plan.h"
 #include "gpu/device.h"
 
 namespace weft::backend {
@@ -13,6 +14,7 @@ namespace weft::backend {
 // `spec` outlives the backend; the file its views point into is needed only during this call.
 [[nodiscard]] Result<std::unique_ptr<Backend>> create_gpu_backend(
     const model::ModelSpec& spec, const Options& options, gpu::Device device,
-    const std::function<void(uint64_t done, uint64_t total)>& progress);
+    const std::function<void(uint64_t done, uint64_t total)>& progress,
+    FewRows few_rows = FewRows::kFastest);
 
 }  // namespace weft::backend

@@ -25,17 +25,19 @@ class GpuBackendTest : public ::testing::Test {
   }
 
   static Result<std::unique_ptr<Backend>> create(const model::ModelSpec& spec,
-                                                 const Options& options = test_options()) {
+                                                 const Options& options = test_options(),
+                                                 FewRows few_rows = FewRows::kFastest) {
     WEFT_ASSIGN(const gpu::AdapterInfo adapter, gpu::choose_adapter("gpu"));
     WEFT_ASSIGN(gpu::Device device,
                 gpu::Device::create(adapter, {.checks = gpu::Checks::kOn,
                                               .pipeline_folder = gpu::default_pipeline_folder()}));
-    return create_gpu_backend(spec, options, std::move(device), {});
+    return create_gpu_backend(spec, options, std::move(device), {}, few_rows);
   }
 
   static std::unique_ptr<Backend> make(const model::ModelSpec& spec,
-                                       const Options& options = test_options()) {
-    auto backend = create(spec, options);
+                                       const Options& options = test_options(),
+                                       FewRows few_rows = FewRows::kFastest) {
+    auto backend = create(spec, options, few_rows);
     EXPECT_TRUE(backend) << backend.error().message();
     return std::move(*backend);
   }
@@ -101,6 +103,30 @@ TEST_F(GpuBackendTest, ChunksOfAPromptAndSingleTokensAgree) {
   EXPECT_LE(relative_error(model.spec(), tokens, at_once), 1e-3);
   EXPECT_LE(distance(logits(*backend, tokens, {1}), at_once), 1e-3);
   EXPECT_LE(distance(logits(*backend, tokens, {7, 32, 3, 20}), at_once), 1e-3);
+}
+
+// With packed dot products, which the fastest choice may not be here.
+TEST_F(GpuBackendTest, DotProductsMatchTheReferenceModel) {
+  Options options = test_options();
+  options.max_sequences = 1;
+  for (const TensorType type : {TensorType::kQ4_1, TensorType::kF16}) {
+    SCOPED_TRACE(formats::info(type).name);
+    TinyModelOptions shape = ragged_options();
+    shape.type = type;
+    const TinyModel model(shape);
+    const auto backend = make(model.spec(), options, FewRows::kDot);
+    const auto tokens = some_tokens(40, 6, model.spec().vocab);
+    EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {1})), 1e-3);
+  }
+}
+
+TEST_F(GpuBackendTest, DotProductsOfABatchAnswerAsAlone) {
+  const TinyModel model(ragged_options());
+  const auto backend = make(model.spec(), test_options(), FewRows::kDot);
+  const auto tokens = some_tokens(41, 7, model.spec().vocab);
+  const auto one_by_one = logits(*backend, tokens, {1});
+  EXPECT_LE(relative_error(model.spec(), tokens, one_by_one), 1e-3);
+  EXPECT_LE(distance(logits(*backend, tokens, {8, 2, 3}), one_by_one), 1e-3);
 }
 
 TEST_F(GpuBackendTest, SequencesOfABatchAnswerAsAlone) {

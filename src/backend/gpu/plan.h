@@ -28,6 +28,13 @@ struct Plans {
   Plan candidates;                // logits to the most likely tokens
 };
 
+// Which products steps of few rows are made of.
+enum class FewRows : uint8_t {
+  kFastest,  // known for the device
+  kPlain,    // that every device can run
+  kDot,      // packed dot products, where the device can
+};
+
 struct PlanInputs {
   gpu::Device& device;
   const model::ModelSpec& spec;
@@ -36,6 +43,7 @@ struct PlanInputs {
   const KvStorage& kv;
   const Activations& activations;
   const StepData& step;
+  FewRows few_rows = FewRows::kFastest;
 };
 
 // Waits for the pipelines: what comes back can run. An error names what no kernel supports.

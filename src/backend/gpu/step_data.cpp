@@ -64,9 +64,9 @@ void StepData::build(std::span<const SequenceStep> step) {
     const uint32_t first_row = counts_.rows;
     add_outputs(sequence, first_row);
     add_tiles(first_row, sequence.rows(), seq);
-    add_rows(sequence, seq);
     CHECK(sequence.blocks.size() <= max_blocks_ &&
           size_t{sequence.pos} + sequence.rows() <= sequence.blocks.size() * kBlockTokens);
+    add_rows(sequence, seq);
     std::ranges::copy(sequence.blocks, table_words_.begin() + ptrdiff_t{seq} * max_blocks_);
     ++seq;
   }
@@ -74,11 +74,14 @@ void StepData::build(std::span<const SequenceStep> step) {
 
 void StepData::add_rows(const SequenceStep& sequence, uint32_t seq) {
   for (uint32_t i = 0; i < sequence.rows(); ++i) {
-    append(row_words_, kernels::Row{.token = sequence.tokens.empty() ? kernels::kTokenOfSlot
-                                                                     : sequence.tokens[i],
-                                    .pos = sequence.pos + i,
-                                    .seq = seq,
-                                    .slot = sequence.slot});
+    const uint32_t pos = sequence.pos + i;
+    append(row_words_,
+           kernels::Row{
+               .token = sequence.tokens.empty() ? kernels::kTokenOfSlot : sequence.tokens[i],
+               .pos = pos,
+               .seq = seq,
+               .slot = sequence.slot,
+               .place = sequence.blocks[pos / kBlockTokens] * kBlockTokens + pos % kBlockTokens});
   }
   counts_.rows += sequence.rows();
   counts_.length = std::max(counts_.length, sequence.pos + sequence.rows());

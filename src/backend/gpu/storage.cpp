@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "kernels/argmax/argmax.h"
+#include "kernels/dot_matvec/dot_matvec.h"
 #include "kernels/top_k/top_k.h"
 #include "sample/candidate.h"
 
@@ -97,6 +98,10 @@ Result<Activations> Activations::create(gpu::Device& device, const model::ModelS
   WEFT_TRY(allocate(a.attended, rows * widths.q, sizeof(float), "attended"));
   WEFT_TRY(allocate(a.gate, rows * widths.ff, sizeof(float), "gate"));
   WEFT_TRY(allocate(a.up, rows * widths.ff, sizeof(float), "up"));
+  const kernels::DotScratchBytes dot = kernels::dot_scratch_bytes(
+      std::max({spec.embd, widths.q, widths.ff}), std::min(kMaxFewRows, options.max_rows));
+  WEFT_TRY(allocate(a.dot_rows, dot.rows, 1, "rows for products"));
+  WEFT_TRY(allocate(a.dot_lines, dot.lines, 1, "lines for products"));
   WEFT_TRY(allocate(a.split_acc, widths.scratch.acc, 1, "attention splits"));
   WEFT_TRY(allocate(a.split_stats, widths.scratch.stats, 1, "attention split stats"));
   WEFT_TRY(allocate(a.head_in, outputs * spec.embd, sizeof(float), "head input"));

@@ -36,6 +36,7 @@ struct Activations {
   gpu::Buffer normed;             // [rows, embd]
   gpu::Buffer q, k, v, attended;  // [rows, heads * head_dim], [rows, kv_heads * head_dim] x 2, as q
   gpu::Buffer gate, up;           // [rows, ff]
+  gpu::Buffer dot_rows, dot_lines;     // few rows made ready for products
   gpu::Buffer split_acc, split_stats;  // of attention over few rows
   gpu::Buffer head_in;                 // [outputs, embd]
   gpu::Buffer logits;                  // [outputs, vocab]

@@ -1,6 +1,7 @@
 #include "backend/gpu/weights.h"
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <thread>
 
@@ -72,13 +73,9 @@ class Uploader {
   Result<DeviceMatrix> matrix(const model::Weight& weight,
                               const std::optional<model::Weight>& bias = std::nullopt) {
     const formats::TensorView& tensor = weight.tensor;
-    const std::optional<WeightFormat> format = format_of(tensor.type);
-    if (!format) {
-      return fail("Tensor '{}' has type {}, for which there is no GPU kernel.", tensor.name,
-                  formats::info(tensor.type).name);
-    }
+    WEFT_ASSIGN(const WeightFormat format, known_format(tensor));
     const auto ranges =
-        kernels::split_rows(*format, weight.rows, weight.cols, device_.info().limits);
+        kernels::split_rows(format, weight.rows, weight.cols, device_.info().limits);
     if (ranges.empty()) {
       return fail(
           "Tensor '{}' has rows of {} elements, too long for a binding of {} bytes on '{}'.",
@@ -86,7 +83,7 @@ class Uploader {
     }
     DeviceMatrix matrix{.rows = weight.rows, .cols = weight.cols};
     for (const kernels::RowRange range : ranges) {
-      WEFT_ASSIGN(MatrixPart part, upload_part(tensor, *format, weight.cols, range));
+      WEFT_ASSIGN(MatrixPart part, upload_part(tensor, format, weight.cols, range));
       matrix.parts.push_back(std::move(part));
     }
     if (bias) {
@@ -98,6 +95,31 @@ class Uploader {
       uploaded(bias->tensor.data.size());
     }
     return matrix;
+  }
+
+  struct Source {
+    const model::Weight& weight;
+    const std::optional<model::Weight>& bias;
+  };
+
+  Result<MatrixStack> stack(std::span<const Source> sources) {
+    MatrixStack stack;
+    uint32_t first_row = 0;
+    for (size_t i = 0; i < sources.size();) {
+      size_t end = i + 1;
+      while (end < sources.size() &&
+             sources[end].weight.tensor.type == sources[i].weight.tensor.type) {
+        ++end;
+      }
+      while (!can_share(sources.subspan(i, end - i))) --end;
+      WEFT_TRY(add_run(sources.subspan(i, end - i), first_row, stack));
+      i = end;
+    }
+    const bool is_whole = std::ranges::all_of(stack.matrices, [](const DeviceMatrix& matrix) {
+      return matrix.parts.size() == 1 && matrix.parts[0].bias.size_bytes() == 0;
+    });
+    if (!is_whole) stack.runs.clear();
+    return stack;
   }
 
   [[nodiscard]] uint64_t allocated_bytes() const { return allocated_bytes_; }
@@ -122,28 +144,97 @@ class Uploader {
     return buffer;
   }
 
+  static Result<WeightFormat> known_format(const formats::TensorView& tensor) {
+    const std::optional<WeightFormat> format = format_of(tensor.type);
+    if (format) return *format;
+    return fail("Tensor '{}' has type {}, for which there is no GPU kernel.", tensor.name,
+                formats::info(tensor.type).name);
+  }
+
+  // Whether matrices of one type can lie in one buffer and still be bound each by itself.
+  [[nodiscard]] bool can_share(std::span<const Source> sources) const {
+    if (sources.size() == 1) return true;
+    const auto format = format_of(sources[0].weight.tensor.type);
+    const uint32_t cols = sources[0].weight.cols;
+    uint32_t rows = 0;
+    for (const Source& source : sources) rows += source.weight.rows;
+    if (!format || kernels::split_rows(*format, rows, cols, device_.info().limits).size() != 1) {
+      return false;
+    }
+    const kernels::WeightLayout layout = kernels::weight_layout(*format, rows, cols);
+    uint32_t first = 0;
+    return std::ranges::all_of(sources, [&](const Source& source) {
+      const kernels::RowRange range{.first = first, .count = source.weight.rows};
+      first += source.weight.rows;
+      return !source.bias && kernels::rows_of(layout, range).has_value();
+    });
+  }
+
+  // Uploads what can_share().
+  Result<void> add_run(std::span<const Source> sources, uint32_t& first_row, MatrixStack& stack) {
+    const uint32_t first_of_run = first_row;
+    for (const Source& source : sources) first_row += source.weight.rows;
+    if (sources.size() == 1) {
+      WEFT_ASSIGN(DeviceMatrix alone, matrix(sources[0].weight, sources[0].bias));
+      stack.runs.push_back({.first_row = first_of_run, .weight = alone.parts[0].weight()});
+      stack.matrices.push_back(std::move(alone));
+      return {};
+    }
+    const formats::TensorView& first_tensor = sources[0].weight.tensor;
+    const uint32_t cols = sources[0].weight.cols;
+    WEFT_ASSIGN(const WeightFormat format, known_format(first_tensor));
+    const auto layout = kernels::weight_layout(format, first_row - first_of_run, cols);
+    WEFT_ASSIGN(const auto buffer, new_weight_buffer(layout, first_tensor.name));
+    uint32_t first = 0;
+    for (const Source& source : sources) {
+      const kernels::RowRange range{.first = first, .count = source.weight.rows};
+      first += range.count;
+      upload_rows_of(*buffer, layout, range, source.weight.tensor.data);
+      DeviceMatrix matrix{.rows = range.count, .cols = cols};
+      matrix.parts.push_back(
+          {.first_row = 0, .layout = *kernels::rows_of(layout, range), .buffer = buffer});
+      stack.matrices.push_back(std::move(matrix));
+    }
+    stack.runs.push_back(
+        {.first_row = first_of_run, .weight = {.layout = layout, .buffer = buffer.get()}});
+    return {};
+  }
+
+  Result<std::shared_ptr<const gpu::Buffer>> new_weight_buffer(const kernels::WeightLayout& layout,
+                                                               std::string_view label) {
+    WEFT_ASSIGN(gpu::Buffer buffer, device_.create_buffer(layout.size_bytes, label));
+    allocated_bytes_ += layout.size_bytes;
+    return std::make_shared<const gpu::Buffer>(std::move(buffer));
+  }
+
   Result<MatrixPart> upload_part(const formats::TensorView& tensor, WeightFormat format,
                                  uint32_t cols, kernels::RowRange range) {
     const kernels::WeightLayout layout = kernels::weight_layout(format, range.count, cols);
-    WEFT_ASSIGN(gpu::Buffer buffer, device_.create_buffer(layout.size_bytes, tensor.name));
-    allocated_bytes_ += layout.size_bytes;
+    WEFT_ASSIGN(auto buffer, new_weight_buffer(layout, tensor.name));
     const uint64_t row_bytes = kernels::file_row_bytes(format, cols);
-    const auto rows = tensor.data.subspan(range.first * row_bytes, range.count * row_bytes);
+    upload_rows_of(*buffer, layout, {.first = 0, .count = range.count},
+                   tensor.data.subspan(range.first * row_bytes, range.count * row_bytes));
+    return MatrixPart{.first_row = range.first, .layout = layout, .buffer = std::move(buffer)};
+  }
 
+  // `rows` of a tensor become rows `range` of what lies in `buffer`.
+  void upload_rows_of(const gpu::Buffer& buffer, const kernels::WeightLayout& layout,
+                      kernels::RowRange range, std::span<const std::byte> rows) {
+    const uint64_t row_bytes = kernels::file_row_bytes(layout.format, layout.cols);
     const uint64_t fitting = kStagingBytes / std::max<uint64_t>(1, row_bytes);
     const auto step = narrow<uint32_t>(
         round_up<uint64_t>(std::clamp<uint64_t>(fitting, 1, range.count), kernels::kRowAlignment));
     for (uint32_t first = 0; first < range.count; first += step) {
-      const kernels::RowRange piece{.first = first, .count = std::min(step, range.count - first)};
-      upload_rows(buffer, layout, piece, rows, row_bytes);
-      uploaded(piece.count * row_bytes);
+      const uint32_t count = std::min(step, range.count - first);
+      upload_piece(buffer, layout, {.first = range.first + first, .count = count},
+                   rows.subspan(first * row_bytes, count * row_bytes), row_bytes);
+      uploaded(count * row_bytes);
     }
-    return MatrixPart{.first_row = range.first, .layout = layout, .buffer = std::move(buffer)};
   }
 
   // Repacks on several threads, then writes on this one.
-  void upload_rows(const gpu::Buffer& buffer, const kernels::WeightLayout& layout,
-                   kernels::RowRange range, std::span<const std::byte> rows, uint64_t row_bytes) {
+  void upload_piece(const gpu::Buffer& buffer, const kernels::WeightLayout& layout,
+                    kernels::RowRange range, std::span<const std::byte> rows, uint64_t row_bytes) {
     const uint64_t useful = range.count * row_bytes / kThreadBytes;
     const auto n_threads = narrow<uint32_t>(
         std::clamp<uint64_t>(useful, 1, std::max(1U, std::thread::hardware_concurrency())));
@@ -152,11 +243,12 @@ class Uploader {
 
     work_.resize(ceil_div(range.count, share));
     const auto repack = [&](uint32_t i) {
-      const kernels::RowRange part{.first = range.first + i * share,
-                                   .count = std::min(share, range.count - i * share)};
+      const uint32_t first = i * share;
+      const kernels::RowRange part{.first = range.first + first,
+                                   .count = std::min(share, range.count - first)};
       Work& mine = work_[i];
       mine.staging.resize(kernels::repacked_bytes(layout, part.count));
-      const auto file_rows = rows.subspan(part.first * row_bytes, part.count * row_bytes);
+      const auto file_rows = rows.subspan(first * row_bytes, part.count * row_bytes);
       mine.pieces = kernels::repack(layout, part, file_rows, mine.staging);
     };
     {
@@ -190,13 +282,15 @@ Result<DeviceLayer> upload_layer(Uploader& uploader, const model::LayerSpec& spe
   DeviceLayer layer;
   WEFT_ASSIGN(layer.rope, uploader.rope(spec.attention.rope, rope_turns));
   WEFT_ASSIGN(layer.attn_norm, uploader.vector(*spec.attn_norm));
-  WEFT_ASSIGN(layer.attn_q, uploader.matrix(spec.attn_q, spec.attn_q_bias));
-  WEFT_ASSIGN(layer.attn_k, uploader.matrix(spec.attn_k, spec.attn_k_bias));
-  WEFT_ASSIGN(layer.attn_v, uploader.matrix(spec.attn_v, spec.attn_v_bias));
+  const std::array qkv{Uploader::Source{spec.attn_q, spec.attn_q_bias},
+                       Uploader::Source{spec.attn_k, spec.attn_k_bias},
+                       Uploader::Source{spec.attn_v, spec.attn_v_bias}};
+  WEFT_ASSIGN(layer.qkv, uploader.stack(qkv));
   WEFT_ASSIGN(layer.attn_output, uploader.matrix(spec.attn_output, spec.attn_output_bias));
   WEFT_ASSIGN(layer.ffn_norm, uploader.vector(*spec.ffn_norm));
-  WEFT_ASSIGN(layer.ffn_gate, uploader.matrix(*spec.ffn_gate, spec.ffn_gate_bias));
-  WEFT_ASSIGN(layer.ffn_up, uploader.matrix(spec.ffn_up, spec.ffn_up_bias));
+  const std::array gate_up{Uploader::Source{*spec.ffn_gate, spec.ffn_gate_bias},
+                           Uploader::Source{spec.ffn_up, spec.ffn_up_bias}};
+  WEFT_ASSIGN(layer.gate_up, uploader.stack(gate_up));
   WEFT_ASSIGN(layer.ffn_down, uploader.matrix(spec.ffn_down, spec.ffn_down_bias));
   return layer;
 }

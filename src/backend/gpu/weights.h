@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -17,10 +18,12 @@ namespace weft::backend {
 struct MatrixPart {
   uint32_t first_row;
   kernels::WeightLayout layout;
-  gpu::Buffer buffer;
-  gpu::Buffer bias;  // f32 [layout.rows], or empty
+  std::shared_ptr<const gpu::Buffer> buffer;  // perhaps of several matrices
+  gpu::Buffer bias;                           // f32 [layout.rows], or empty
 
-  [[nodiscard]] kernels::Weight weight() const { return {.layout = layout, .buffer = &buffer}; }
+  [[nodiscard]] kernels::Weight weight() const {
+    return {.layout = layout, .buffer = buffer.get()};
+  }
 };
 
 struct DeviceMatrix {
@@ -29,12 +32,24 @@ struct DeviceMatrix {
   std::vector<MatrixPart> parts;
 };
 
+// Matrices that meet the same input, one below the other; neighbours of one format share a buffer.
+struct MatrixStack {
+  struct Run {
+    uint32_t first_row;  // of the stack
+    kernels::Weight weight;
+  };
+  std::vector<DeviceMatrix> matrices;
+  std::vector<Run> runs;  // empty where a matrix has a bias or is in parts
+};
+
 struct DeviceLayer {
   size_t rope;            // in DeviceWeights::rope_turns
   gpu::Buffer attn_norm;  // f32 [embd]
-  DeviceMatrix attn_q, attn_k, attn_v, attn_output;
+  MatrixStack qkv;
+  DeviceMatrix attn_output;
   gpu::Buffer ffn_norm;
-  DeviceMatrix ffn_gate, ffn_up, ffn_down;
+  MatrixStack gate_up;
+  DeviceMatrix ffn_down;
 };
 
 struct DeviceWeights {

@@ -13,12 +13,13 @@ namespace weft::kernels {
 namespace {
 
 constexpr uint32_t kMaxHeadDim = 256;
-constexpr uint32_t kSplit = 128;  // keys, as in lib/split_stats.wgsl
+constexpr uint32_t kLeastSplit = 128;  // keys
+constexpr uint32_t kLongSplit = 256;
 constexpr uint32_t kCombineLanes = 128;
 constexpr uint32_t kTilePairs = 64;  // (row, head) pairs of a workgroup of attention_tile
 
-uint32_t max_splits(const Attention& shape) {
-  return ceil_div(shape.max_blocks * kBlockTokens, kSplit);
+uint32_t max_splits(const Attention& shape, uint32_t split_keys) {
+  return ceil_div(shape.max_blocks * kBlockTokens, split_keys);
 }
 
 uint32_t shared_heads(const Attention& shape) { return shape.n_heads / shape.n_kv_heads; }
@@ -42,6 +43,13 @@ uint32_t split_heads(const Attention& shape) {
   return heads;
 }
 
+// The same of attention_split_lanes: as many as a lane's registers hold.
+uint32_t lane_heads(const Attention& shape) {
+  uint32_t heads = std::min(4U, shared_heads(shape));
+  while (shared_heads(shape) % heads != 0) --heads;
+  return heads;
+}
+
 // Invocations that share two pairs in attention_tile: so many that each keeps about 32 elements of
 // a head.
 uint32_t tile_parts(const Attention& shape) {
@@ -58,52 +66,104 @@ uint32_t tile_keys(const Attention& shape) {
 
 uint64_t row_bytes(const Attention& shape) { return uint64_t{4} * shape.n_heads * shape.head_dim; }
 
+// How the keys of a row are split.
+struct SplitVariant {
+  bool by_lanes;  // attention_split_lanes
+  uint32_t keys;  // of a split
+  uint32_t dims;  // of a key that a lane takes
+  uint32_t workgroup;
+};
+
+SplitVariant split_variant(const gpu::AdapterInfo& info, const Attention& shape) {
+  const SplitVariant plain{
+      .by_lanes = false, .keys = kLeastSplit, .dims = 0, .workgroup = kLeastSplit};
+  if (!info.has_subgroups) return plain;
+  for (uint32_t dims = 8; dims <= 16; dims += 8) {
+    const uint32_t lanes = std::bit_ceil(ceil_div(shape.head_dim, dims));
+    if (shape.head_dim % dims != 0 || lanes > info.subgroup_min) continue;
+    SplitVariant variant{.by_lanes = true, .keys = kLongSplit, .dims = dims, .workgroup = 256};
+    const uint64_t bytes = uint64_t{4} * ceil_div(variant.workgroup, info.subgroup_min) *
+                           lane_heads(shape) * (shape.head_dim + 2);
+    if (bytes + 256 <= info.limits.max_workgroup_bytes &&
+        variant.workgroup % info.subgroup_max == 0) {
+      return variant;
+    }
+  }
+  return plain;
+}
+
+Variant split_shader(const gpu::AdapterInfo& info, const Attention& shape,
+                     const SplitVariant& variant) {
+  if (!variant.by_lanes) {
+    return {.kernel = "attention_split",
+            .constants = {{"kHeadDim", shape.head_dim},
+                          {"kHeads", split_heads(shape)},
+                          {"kSplit", variant.keys}}};
+  }
+  return {.kernel = "attention_split_lanes",
+          .constants = {{"kHeadDim", shape.head_dim},
+                        {"kHeads", lane_heads(shape)},
+                        {"kDims", variant.dims},
+                        {"kEights", variant.dims / 8},
+                        {"kQuads", variant.dims / 4},
+                        {"kAtOnce", 4},
+                        {"kLanes", std::bit_ceil(shape.head_dim / variant.dims)},
+                        {"kSplit", variant.keys}},
+          .overrides = {
+              {"WG", static_cast<double>(variant.workgroup)},
+              {"SUBGROUPS", static_cast<double>(ceil_div(variant.workgroup, info.subgroup_min))}}};
+}
+
 Dispatch split(gpu::Device& device, const Attention& shape, const AttentionBuffers& buffers,
-               const AttentionScratch& scratch) {
-  const uint32_t heads = split_heads(shape);
+               const AttentionScratch& scratch, const SplitVariant& variant) {
+  const uint32_t heads = variant.by_lanes ? lane_heads(shape) : split_heads(shape);
   const gpu::Pipeline pipeline =
-      device.pipeline(compose({.kernel = "attention_split",
-                               .constants = {{"kHeadDim", shape.head_dim}, {"kHeads", heads}}}));
-  const std::array bindings{buffers.rows,    buffers.block_table, buffers.q,    buffers.k_cache,
-                            buffers.v_cache, scratch.acc,         scratch.stats};
-  return {.label = "attention_split",
-          .pipeline = pipeline,
-          .group = device.bind_group(pipeline, bindings, "attention_split"),
-          .immediates = Immediates(AttentionSplitParams{.rows = 0,
-                                                        .n_heads = shape.n_heads,
-                                                        .n_kv_heads = shape.n_kv_heads,
-                                                        .max_blocks = shape.max_blocks,
-                                                        .max_splits = max_splits(shape),
-                                                        .scale = shape.scale}),
-          .count = Count::kRows,
-          .x = {.fixed = shape.n_heads / heads},
-          .y = {.count = Count::kRows},
-          .z = {.count = Count::kLength, .per_group = kSplit},
-          .bytes_per_count = row_bytes(shape)};
+      device.pipeline(compose(split_shader(device.info(), shape, variant)));
+  const std::array bindings{buffers.rows,    buffers.block_table, buffers.q,     buffers.k_cache,
+                            buffers.v_cache, scratch.acc,         scratch.stats, buffers.y};
+  return {
+      .label = "attention_split",
+      .pipeline = pipeline,
+      .group = device.bind_group(pipeline, bindings, "attention_split"),
+      .immediates = Immediates(AttentionSplitParams{.rows = 0,
+                                                    .n_heads = shape.n_heads,
+                                                    .n_kv_heads = shape.n_kv_heads,
+                                                    .max_blocks = shape.max_blocks,
+                                                    .max_splits = max_splits(shape, variant.keys),
+                                                    .scale = shape.scale}),
+      .count = Count::kRows,
+      .x = {.fixed = shape.n_heads / heads},
+      .y = {.count = Count::kRows},
+      .z = {.count = Count::kLength, .per_group = variant.keys},
+      .bytes_per_count = row_bytes(shape)};
 }
 
 Dispatch combine(gpu::Device& device, const Attention& shape, const AttentionBuffers& buffers,
-                 const AttentionScratch& scratch) {
+                 const AttentionScratch& scratch, const SplitVariant& variant) {
   const uint32_t words = shape.head_dim / 2;
-  const gpu::Pipeline pipeline = device.pipeline(
-      compose({.kernel = "attention_combine", .overrides = {{"WG", kCombineLanes}}}));
+  const gpu::Pipeline pipeline = device.pipeline(compose({.kernel = "attention_combine",
+                                                          .constants = {{"kSplit", variant.keys}},
+                                                          .overrides = {{"WG", kCombineLanes}}}));
   const std::array bindings{buffers.rows, scratch.acc, scratch.stats, buffers.y};
   return {
       .label = "attention_combine",
       .pipeline = pipeline,
       .group = device.bind_group(pipeline, bindings, "attention_combine"),
-      .immediates = Immediates(AttentionCombineParams{
-          .rows = 0, .n_heads = shape.n_heads, .max_splits = max_splits(shape), .words = words}),
+      .immediates = Immediates(AttentionCombineParams{.rows = 0,
+                                                      .n_heads = shape.n_heads,
+                                                      .max_splits = max_splits(shape, variant.keys),
+                                                      .words = words}),
       .count = Count::kRows,
       .x = {.fixed = ceil_div(shape.n_heads * words, kCombineLanes)},
       .y = {.count = Count::kRows},
+      .min_length = variant.keys + 1,
       .bytes_per_count = row_bytes(shape)};
 }
 
 }  // namespace
 
 AttentionScratchBytes attention_scratch_bytes(const Attention& shape, uint32_t max_rows) {
-  const uint64_t splits = uint64_t{max_rows} * shape.n_heads * max_splits(shape);
+  const uint64_t splits = uint64_t{max_rows} * shape.n_heads * max_splits(shape, kLeastSplit);
   return {.acc = splits * shape.head_dim * 4, .stats = splits * 8};
 }
 
@@ -111,8 +171,9 @@ Result<std::array<Dispatch, 2>> attention_of_rows(gpu::Device& device, const Att
                                                   const AttentionBuffers& buffers,
                                                   const AttentionScratch& scratch) {
   WEFT_TRY(check(shape));
-  return std::array{split(device, shape, buffers, scratch),
-                    combine(device, shape, buffers, scratch)};
+  const SplitVariant variant = split_variant(device.info(), shape);
+  return std::array{split(device, shape, buffers, scratch, variant),
+                    combine(device, shape, buffers, scratch, variant)};
 }
 
 Result<Dispatch> attention_of_tiles(gpu::Device& device, const Attention& shape,

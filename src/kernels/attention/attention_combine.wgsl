@@ -1,5 +1,6 @@
-//! Puts the splits of attention_split together:
+//! Puts the splits of rows that have several together:
 //!   y = sum of acc[split] * exp(max[split] - max) / sum of sum[split] * exp(max[split] - max)
+//! const kSplit
 //! grid: x covers the words of one row, y: a row
 //! import: step
 //! import: split_stats
@@ -22,8 +23,10 @@ var<immediate> p: Params;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let place = group.x * WG + lane;
   if (place >= p.n_heads * p.words) { return; }
+  let pos = rows[group.y].pos;
+  if (is_single_split(pos)) { return; }
   let first = (group.y * p.n_heads + place / p.words) * p.max_splits;
-  let end = first + rows[group.y].pos / kSplit + 1u;
+  let end = first + pos / kSplit + 1u;
 
   var largest = stats[first].max;
   for (var i = first + 1u; i < end; i++) { largest = max(largest, stats[i].max); }

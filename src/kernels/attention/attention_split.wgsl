@@ -3,6 +3,7 @@
 //! over keys kSplit z to kSplit (z + 1) - 1 of the row's sequence, up to the row itself. Partial
 //! results go to attention_combine. The pages of the KV cache are read in place.
 //! const kHeadDim: a multiple of 8, at most 2 kSplit
+//! const kSplit: keys, and invocations of a workgroup
 //! const kHeads: query heads handled together, so that kHeads * kHeadDim <= 512; divides n_heads / n_kv_heads
 //! grid: x: kHeads query heads, y: a row, z: a split
 //! import: step
@@ -31,6 +32,7 @@ var<immediate> p: Params;
 // [rows, n_heads, max_splits, kHeadDim / 2]
 @group(0) @binding(5) var<storage, read_write> acc: array<vec2f>;
 @group(0) @binding(6) var<storage, read_write> stats: array<Stats>;  // [rows, n_heads, max_splits]
+@group(0) @binding(7) var<storage, read_write> y: array<vec2f>;      // [rows, n_heads, kHeadDim / 2]
 
 var<workgroup> blocks: array<u32, kSplit / kBlockTokens>;
 var<workgroup> queries: array<vec4f, kHeads * kHeadDim / 4u>;  // scaled
@@ -122,10 +124,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = lane; i < kHeads * kWords; i += kSplit) {
     var sum = vec2f(0.0);
     for (var g = 0u; g < kGroups; g++) { sum += group_acc[g * kHeads * kWords + i]; }
-    let to = (group.y * p.n_heads + first_head + i / kWords) * p.max_splits + group.z;
-    acc[to * kWords + i % kWords] = sum;
+    let head = group.y * p.n_heads + first_head + i / kWords;
+    if (is_single_split(row.pos)) {
+      var weights = 0.0;
+      for (var g = 0u; g < kGroups; g++) { weights += group_sum[g * kHeads + i / kWords]; }
+      y[head * kWords + i % kWords] = sum / weights;
+    } else {
+      acc[(head * p.max_splits + group.z) * kWords + i % kWords] = sum;
+    }
   }
-  if (lane < kHeads) {
+  if (lane < kHeads && !is_single_split(row.pos)) {
     var sum = 0.0;
     for (var g = 0u; g < kGroups; g++) { sum += group_sum[g * kHeads + lane]; }
     let to = (group.y * p.n_heads + first_head + lane) * p.max_splits + group.z;

@@ -10,6 +10,7 @@ struct Row {
   pos: u32,    // in its sequence
   seq: u32,    // row of the block table, [sequences, max_blocks]
   slot: u32,   // of the sequence in slot_tokens
+  place: u32,  // in the KV cache: block * kBlockTokens + token in block
 }
 
 // Neighbouring rows of one sequence, for attention in prefill.

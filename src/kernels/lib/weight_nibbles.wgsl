@@ -9,5 +9,6 @@ fn nibble_words(words: vec4u, eight: u32) -> vec2u {
 
 // Elements 4 quad to 4 quad + 3.
 fn nibbles(words: vec4u, quad: u32) -> vec4u {
-  return quad_of_dot_words(nibble_words(words, quad / 2u), quad % 2u);
+  let word = words[quad / 2u] >> (8u * (quad % 2u));
+  return (vec4u(word) >> vec4u(0u, 16u, 4u, 20u)) & vec4u(15u);
 }

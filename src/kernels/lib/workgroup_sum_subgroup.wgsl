@@ -1,12 +1,5 @@
 //! workgroup_sum for devices with subgroups, of any size.
-//! enable: subgroups
-
-struct Lane {
-  @builtin(local_invocation_index) index: u32,
-  @builtin(subgroup_invocation_id) in_subgroup: u32,
-  @builtin(subgroup_id) subgroup: u32,
-  @builtin(num_subgroups) n_subgroups: u32,
-}
+//! import: lane_subgroup
 
 var<workgroup> partial_sums: array<f32, WG>;  // of each subgroup
 

@@ -1,19 +1,6 @@
 //! lane_sums that joins the lanes of a subgroup first. The subgroups are full and, unless LANES_K is 1,
 //! have LANES_N lanes or more.
-//! enable: subgroups
-//! diagnostic_off: subgroup_uniformity
-
-struct Lane {
-  @builtin(local_invocation_index) index: u32,
-  @builtin(subgroup_invocation_id) in_subgroup: u32,
-  @builtin(subgroup_size) subgroup_size: u32,
-  @builtin(subgroup_id) subgroup: u32,
-  @builtin(num_subgroups) n_subgroups: u32,
-}
-
-fn place_in_workgroup(lane: Lane) -> u32 {
-  return lane.subgroup * lane.subgroup_size + lane.in_subgroup;
-}
+//! import: lane_subgroup
 
 fn lane_n(lane: Lane) -> u32 { return place_in_workgroup(lane) % LANES_N; }
 

@@ -18,8 +18,7 @@ RopeKvParams params_of(const RopeKv& shape) {
           .n_heads = shape.n_heads,
           .n_kv_heads = shape.n_kv_heads,
           .head_dim = shape.head_dim,
-          .rope_dims = shape.rope_dims,
-          .max_blocks = shape.max_blocks};
+          .rope_dims = shape.rope_dims};
 }
 
 }  // namespace
@@ -43,8 +42,8 @@ Result<Dispatch> rope_kv(gpu::Device& device, const RopeKv& shape, const RopeKvB
   const gpu::Pipeline pipeline = device.pipeline(compose(
       {.kernel = "rope_kv",
        .overrides = {{"WG", kLanes}, {"HALF", shape.pairs == RopePairs::kHalf ? 1.0 : 0.0}}}));
-  const std::array bindings{buffers.rows, buffers.block_table, buffers.turns,   buffers.q,
-                            buffers.k,    buffers.v,           buffers.k_cache, buffers.v_cache};
+  const std::array bindings{buffers.rows, buffers.turns,   buffers.q,      buffers.k,
+                            buffers.v,    buffers.k_cache, buffers.v_cache};
   const uint32_t q_elements = shape.n_heads * shape.head_dim;
   const uint32_t kv_elements = 2 * shape.n_kv_heads * shape.head_dim;
   return Dispatch{.label = "rope_kv",

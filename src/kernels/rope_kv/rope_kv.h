@@ -24,17 +24,15 @@ struct RopeKv {
   uint32_t head_dim;
   uint32_t rope_dims;  // elements of a head that are rotated, from its first on
   RopePairs pairs;
-  uint32_t max_blocks;  // of a sequence in the block table
 };
 
 struct RopeKvBuffers {
-  gpu::Binding rows;         // Row [rows]
-  gpu::Binding block_table;  // u32 [sequences, max_blocks]
-  gpu::Binding turns;        // rope_turns(inv_freq)
-  gpu::Binding q;            // f32 [rows, n_heads, head_dim], rotated in place
-  gpu::Binding k, v;         // f32 [rows, n_kv_heads, head_dim]
-  gpu::Binding k_cache;      // f16 [blocks, n_kv_heads, kBlockTokens, head_dim]
-  gpu::Binding v_cache;      // the same; both hold +-65504 for what f16 cannot
+  gpu::Binding rows;     // Row [rows]
+  gpu::Binding turns;    // rope_turns(inv_freq)
+  gpu::Binding q;        // f32 [rows, n_heads, head_dim], rotated in place
+  gpu::Binding k, v;     // f32 [rows, n_kv_heads, head_dim]
+  gpu::Binding k_cache;  // f16 [blocks, n_kv_heads, kBlockTokens, head_dim]
+  gpu::Binding v_cache;  // the same; both hold +-65504 for what f16 cannot
 };
 
 // The table for the GPU: inv_freq, in radians a position, as fractions of a turn in 2^-64; each

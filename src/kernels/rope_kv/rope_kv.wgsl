@@ -15,18 +15,16 @@ struct Params {
   n_kv_heads: u32,
   head_dim: u32,    // a multiple of 4
   rope_dims: u32,   // a multiple of 4, at most head_dim
-  max_blocks: u32,  // of a sequence in block_table
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> rows: array<Row>;
-@group(0) @binding(1) var<storage, read> block_table: array<u32>;  // [sequences, max_blocks]
-@group(0) @binding(2) var<storage, read> turns: array<vec2u>;      // [rope_dims / 2]
-@group(0) @binding(3) var<storage, read_write> q: array<vec2f>;    // [rows, n_heads, head_dim / 2]
-@group(0) @binding(4) var<storage, read> k: array<vec2f>;  // [rows, n_kv_heads, head_dim / 2]
-@group(0) @binding(5) var<storage, read> v: array<vec2f>;  // [rows, n_kv_heads, head_dim / 2]
+@group(0) @binding(1) var<storage, read> turns: array<vec2u>;      // [rope_dims / 2]
+@group(0) @binding(2) var<storage, read_write> q: array<vec2f>;    // [rows, n_heads, head_dim / 2]
+@group(0) @binding(3) var<storage, read> k: array<vec2f>;  // [rows, n_kv_heads, head_dim / 2]
+@group(0) @binding(4) var<storage, read> v: array<vec2f>;  // [rows, n_kv_heads, head_dim / 2]
 // [blocks, n_kv_heads, kBlockTokens, head_dim / 2], two halfs a word
-@group(0) @binding(6) var<storage, read_write> k_cache: array<u32>;
-@group(0) @binding(7) var<storage, read_write> v_cache: array<u32>;
+@group(0) @binding(5) var<storage, read_write> k_cache: array<u32>;
+@group(0) @binding(6) var<storage, read_write> v_cache: array<u32>;
 
 // Four elements of a head that one invocation handles, as two words of two: neighbours, or the two
 // ends of two pairs.
@@ -61,8 +59,8 @@ fn rotate_quad(words: mat2x2f, quad: u32, pos: u32) -> mat2x2f {
 fn pack(word: vec2f) -> u32 { return pack2x16float(clamp(word, vec2f(-65504.0), vec2f(65504.0))); }
 
 fn cache_word(row: Row, kv_head: u32) -> u32 {
-  let block = block_table[row.seq * p.max_blocks + row.pos / kBlockTokens];
-  let token = (block * p.n_kv_heads + kv_head) * kBlockTokens + row.pos % kBlockTokens;
+  let block = row.place / kBlockTokens;
+  let token = (block * p.n_kv_heads + kv_head) * kBlockTokens + row.place % kBlockTokens;
   return token * (p.head_dim / 2u);
 }
 

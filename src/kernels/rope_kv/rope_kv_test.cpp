@@ -33,17 +33,20 @@ class RopeKvTest : public KernelTest {
     std::vector<uint16_t> k_cache, v_cache;
   };
 
-  static std::vector<Row> rows_of(const Case& c) {
+  static std::vector<Row> rows_of(const Case& c, const KvPages& pages) {
     std::vector<Row> rows;
     const auto n = static_cast<uint32_t>(c.positions.size());
-    for (uint32_t i = 0; i < n; ++i) rows.push_back({.pos = c.positions[i], .seq = n - 1 - i});
+    for (uint32_t i = 0; i < n; ++i) {
+      const uint32_t seq = n - 1 - i;
+      const uint32_t place = pages.place(seq, c.positions[i]);
+      rows.push_back({.pos = c.positions[i], .seq = seq, .place = place});
+    }
     return rows;
   }
 
   Outcome compute(const Case& c, const KvPages& pages, const std::vector<float>& q,
                   const std::vector<float>& k, const std::vector<float>& v) {
-    const TestBuffer rows = input(rows_of(c));
-    const TestBuffer table = input(pages.block_table);
+    const TestBuffer rows = input(rows_of(c, pages));
     const TestBuffer turns = input(rope_turns(inv_freq(c.rope_dims, 10000)));
     const TestBuffer q_buffer = input(q), k_buffer = input(k), v_buffer = input(v);
     const TestBuffer k_cache = output<uint16_t>(pages.size());
@@ -53,10 +56,8 @@ class RopeKvTest : public KernelTest {
                                    .n_kv_heads = c.n_kv_heads,
                                    .head_dim = c.head_dim,
                                    .rope_dims = c.rope_dims,
-                                   .pairs = c.pairs,
-                                   .max_blocks = pages.max_blocks},
+                                   .pairs = c.pairs},
                                   {.rows = rows,
-                                   .block_table = table,
                                    .turns = turns,
                                    .q = q_buffer,
                                    .k = k_buffer,

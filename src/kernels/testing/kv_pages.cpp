@@ -11,8 +11,12 @@ namespace weft::kernels {
 size_t KvPages::size() const { return block_table.size() * n_kv_heads * kBlockTokens * head_dim; }
 
 size_t KvPages::at(uint32_t seq, uint32_t pos, uint32_t kv_head) const {
-  const size_t block = block_table[seq * max_blocks + pos / kBlockTokens];
+  const size_t block = place(seq, pos) / kBlockTokens;
   return ((block * n_kv_heads + kv_head) * kBlockTokens + pos % kBlockTokens) * head_dim;
+}
+
+uint32_t KvPages::place(uint32_t seq, uint32_t pos) const {
+  return block_table[seq * max_blocks + pos / kBlockTokens] * kBlockTokens + pos % kBlockTokens;
 }
 
 KvPages contiguous_pages(uint32_t sequences, uint32_t max_blocks, uint32_t n_kv_heads,

@@ -14,6 +14,8 @@ struct KvPages {
   std::vector<uint32_t> block_table;  // [sequences, max_blocks]
 
   [[nodiscard]] size_t size() const;  // halfs in the cache
+  // Row::place
+  [[nodiscard]] uint32_t place(uint32_t seq, uint32_t pos) const;
   // Where element 0 of a head's key or value lies in the cache.
   [[nodiscard]] size_t at(uint32_t seq, uint32_t pos, uint32_t kv_head) const;
 };

@@ -1,0 +1,295 @@
+#include "kernels/dot_matvec/dot_matvec.h"
+
+#include <algorithm>
+#include <bit>
+#include <optional>
+
+#include "base/check.h"
+#include "base/checked.h"
+#include "kernels/compose.h"
+#include "kernels/gen/dot_matvec.wgsl.h"
+#include "kernels/gen/quantize_rows.wgsl.h"
+#include "kernels/matvec/matvec.h"
+#include "kernels/rms_norm/rms_norm.h"
+
+namespace weft::kernels {
+namespace {
+
+constexpr uint32_t kUnit = 32;           // of x_int16
+constexpr uint32_t kRowLanes = 512;      // of quantize_rows
+constexpr uint32_t kMaxLanes = 512;      // of a workgroup of dot_matvec
+constexpr uint32_t kUsualLanes = 256;    // likewise, where rows of W are short
+constexpr uint32_t kUsefulGroups = 512;  // workgroups that fill a large device
+constexpr uint32_t kMaxTurns = 16;
+constexpr uint32_t kEightsOfLine = 4;
+
+bool is_quantized(WeightFormat format) {
+  return format != WeightFormat::kF32 && format != WeightFormat::kF16 &&
+         format != WeightFormat::kBF16;
+}
+
+bool has(const gpu::Binding& binding) { return binding.buffer != nullptr; }
+
+// The number that rows of W count in, and how far the two of a pair are apart.
+struct Pairs {
+  uint32_t count;
+  uint32_t apart;
+};
+
+Pairs pairs_of(const DotProduct& product) {
+  const uint32_t n = product.weight.layout.rows;
+  if (std::holds_alternative<SwigluFinish>(product.finish)) return {n / 2, n / 2};
+  if (const auto* rope = std::get_if<RopeKvFinish>(&product.finish)) {
+    return {n / 2, rope->shape.pairs == RopePairs::kHalf ? rope->shape.head_dim / 2 : 1};
+  }
+  return {ceil_div(n, 2U), 1};
+}
+
+// Bytes of workgroup memory for a row of x.
+uint64_t x_bytes(const WeightLayout& weight) {
+  return is_quantized(weight.format) ? uint64_t{weight.cols} * 5 / 2 : 0;
+}
+
+// What all kernels that make x ready choose.
+void add_source(const DotInput& input, const WeightLayout& weight, uint32_t lanes,
+                Variant& variant) {
+  variant.overrides.push_back({"WG", static_cast<double>(lanes)});
+  variant.overrides.push_back({"K", static_cast<double>(weight.cols)});
+  variant.imports.emplace_back("workgroup_sum", "workgroup_sum_subgroup");
+  if (has(input.norm))
+    variant.overrides.push_back({"EPS", input.eps});
+  else
+    variant.imports.emplace_back("x_norm", "x_no_norm");
+  if (has(input.outputs)) variant.imports.emplace_back("source_row", "source_row_of_output");
+}
+
+// The bindings of numbers 8 and 9.
+void add_source(const DotInput& input, std::vector<gpu::Binding>& bindings) {
+  if (has(input.norm)) bindings.push_back(input.norm);
+  if (has(input.outputs)) bindings.push_back(input.outputs);
+}
+
+Dispatch quantize_rows(gpu::Device& device, const DotInput& input, const WeightLayout& weight,
+                       const DotScratch& scratch) {
+  Variant variant{.kernel = "quantize_rows",
+                  .imports = {{"x_place", "x_place_stored"}},
+                  .constants = {{"kRounds", ceil_div(weight.cols, 8 * kRowLanes)}}};
+  add_source(input, weight, kRowLanes, variant);
+  const gpu::Pipeline pipeline = device.pipeline(compose(variant));
+  std::vector bindings{input.x, scratch.rows, scratch.lines};
+  add_source(input, bindings);
+  return {.label = "quantize_rows",
+          .pipeline = pipeline,
+          .group = device.bind_group(pipeline, bindings, "quantize_rows"),
+          .immediates = Immediates(QuantizeRowsParams{.rows = 0}),
+          .count = input.rows,
+          .x = {.count = input.rows},
+          .bytes_per_count = uint64_t{weight.cols} * 13 / 2};
+}
+
+// Appends the dispatch that makes x ready, if there is need of one, and gives what follows reads.
+DotInput ready_input(gpu::Device& device, const DotInput& input, const WeightLayout& weight,
+                     const DotScratch& scratch, std::vector<Dispatch>& plan) {
+  DotInput ready{.rows = input.rows, .x = scratch.rows};
+  if (is_quantized(weight.format)) {
+    plan.push_back(quantize_rows(device, input, weight, scratch));
+    return ready;
+  }
+  if (!has(input.norm)) return input;
+  plan.push_back(
+      rms_norm(device, {.cols = weight.cols, .eps = input.eps},
+               {.x = input.x, .w = input.norm, .y = scratch.rows, .outputs = input.outputs},
+               workgroup_sum_for(device.info())));
+  return ready;
+}
+
+// How a kernel of products reads x: its file, its bindings and what it chooses.
+void add_x(const DotInput& input, const WeightLayout& weight, const DotMatvecVariant& variant,
+           Variant& shader) {
+  const uint32_t lanes = variant.groups * variant.lanes_k;
+  if (!is_quantized(weight.format)) {
+    shader.imports.emplace_back("unit_dot", "x_floats");
+    shader.imports.emplace_back("x_units", "x_floats");
+    add_source(input, weight, lanes, shader);
+    return;
+  }
+  shader.imports.emplace_back("unit_dot", "unit_dot_int16");
+  if (variant.x == XPlace::kStorage) {
+    shader.imports.emplace_back("x_units", "x_stored");
+    return;
+  }
+  shader.imports.emplace_back("x_units", "x_prepare");
+  shader.imports.emplace_back("x_place", "x_place_workgroup");
+  shader.constants.emplace_back("kRounds", ceil_div(weight.cols, 8 * lanes));
+  add_source(input, weight, lanes, shader);
+}
+
+// Imports, choices and bindings of each way to finish.
+struct FinishParts {
+  Variant& shader;
+  uint32_t n;
+
+  void choose(const char* file, std::vector<gpu::Override> overrides) {
+    shader.imports.emplace_back("finish", file);
+    shader.overrides.insert(shader.overrides.end(), overrides.begin(), overrides.end());
+  }
+  void operator()(const StoreFinish& to) {
+    choose("finish_store", {{"HAS_BIAS", has(to.bias) ? 1.0 : 0.0},
+                            {"ADD", to.store == Store::kAdd ? 1.0 : 0.0},
+                            {"Y_STRIDE", static_cast<double>(to.y_stride)}});
+  }
+  void operator()(const SwigluFinish&) { choose("finish_swiglu", {}); }
+  void operator()(const RopeKvFinish& to) {
+    const uint32_t head_pairs = to.shape.head_dim / 2;
+    choose("finish_rope_kv", {{"FIRST_PAIR", static_cast<double>(to.first_row / 2)},
+                              {"Q_PAIRS", static_cast<double>(to.shape.n_heads * head_pairs)},
+                              {"KV_PAIRS", static_cast<double>(to.shape.n_kv_heads * head_pairs)},
+                              {"HEAD_PAIRS", static_cast<double>(head_pairs)},
+                              {"ROPE_PAIRS", static_cast<double>(to.shape.rope_dims / 2)}});
+  }
+};
+
+std::vector<gpu::Binding> bindings_of(const DotInput& input, const DotProduct& product,
+                                      const DotScratch& scratch, XPlace place) {
+  std::vector bindings{input.x};
+  const auto* store = std::get_if<StoreFinish>(&product.finish);
+  const auto* rope = std::get_if<RopeKvFinish>(&product.finish);
+  if (store != nullptr) {
+    bindings.push_back(store->y);
+    bindings.push_back(has(store->bias) ? store->bias : input.x);
+  } else {
+    bindings.push_back(rope != nullptr ? rope->q : std::get<SwigluFinish>(product.finish).y);
+  }
+  product.weight.bind(bindings);
+  if (place == XPlace::kStorage && is_quantized(product.weight.layout.format)) {
+    bindings.push_back(scratch.lines);
+  } else {
+    add_source(input, bindings);
+  }
+  if (rope != nullptr) {
+    for (const gpu::Binding& each : {rope->rows, rope->turns, rope->k_cache, rope->v_cache}) {
+      bindings.push_back(each);
+    }
+  }
+  return bindings;
+}
+
+}  // namespace
+
+bool can_dot_matvec(const gpu::AdapterInfo& info, const DotProduct& product) {
+  const WeightLayout& weight = product.weight.layout;
+  if (!info.has_subgroups || info.subgroup_min < kEightsOfLine || weight.cols % 8 != 0)
+    return false;
+  uint32_t bindings = 3 + weight.n_planes + 2;
+  if (const auto* rope = std::get_if<RopeKvFinish>(&product.finish)) {
+    bindings += 3;
+    const bool pairs_are_whole =
+        rope->shape.pairs == RopePairs::kAdjacent || rope->shape.rope_dims == rope->shape.head_dim;
+    if (!info.has_f16 || !pairs_are_whole) return false;
+  }
+  return bindings <= info.limits.max_storage_buffers;
+}
+
+DotMatvecVariant dot_matvec_variant(const gpu::AdapterInfo& info, const WeightLayout& weight,
+                                    uint32_t rows) {
+  const uint32_t most = std::min(kMaxLanes, info.limits.max_workgroup_lanes);
+  const uint32_t trips = ceil_div(weight.units, most);
+  const uint32_t wanted = ceil_div(weight.units, trips);
+  const uint32_t lanes_k =
+      wanted <= info.subgroup_min ? std::bit_ceil(wanted) : round_up(wanted, info.subgroup_max);
+  DotMatvecVariant variant{.rows = std::bit_ceil(std::clamp(rows, 1U, kMaxMatvecRows)),
+                           .pairs = rows < 4 ? 2U : 1U,
+                           .lanes_k = lanes_k,
+                           .groups = std::max(1U, kUsualLanes / lanes_k),
+                           .turns = 1};
+  const uint32_t at_once = 2 * variant.groups * variant.pairs * kUsefulGroups;
+  variant.turns = std::clamp(weight.rows / at_once, 1U, kMaxTurns);
+  const uint64_t x_and_sums = x_bytes(weight) + 8192;
+  if (variant.rows == 1 && x_and_sums <= info.limits.max_workgroup_bytes) {
+    variant.x = XPlace::kWorkgroup;
+  }
+  return variant;
+}
+
+DotScratchBytes dot_scratch_bytes(uint32_t k, uint32_t max_rows) {
+  return {.rows = uint64_t{4} * max_rows * k,
+          .lines = uint64_t{16} * max_rows * ceil_div(k, kUnit)};
+}
+
+namespace {
+
+// `ready`: by ready_input() where x is in storage.
+void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& product,
+                 const DotMatvecVariant& variant, const DotScratch& scratch,
+                 std::vector<Dispatch>& plan) {
+  const gpu::AdapterInfo& info = device.info();
+  const WeightLayout& weight = product.weight.layout;
+  CHECK(can_dot_matvec(info, product));
+  CHECK(variant.lanes_k <= info.subgroup_min ? std::has_single_bit(variant.lanes_k)
+                                             : variant.lanes_k % info.subgroup_max == 0);
+  CHECK(variant.rows == 1 || variant.x == XPlace::kStorage);
+  const Pairs pairs = pairs_of(product);
+  const uint32_t lanes = variant.groups * variant.lanes_k;
+  const uint32_t places = std::max(variant.groups, ceil_div(lanes, info.subgroup_min));
+  Variant shader{.kernel = "dot_matvec",
+                 .imports = {{"weight", wgsl_name(weight.format)}},
+                 .constants = {{"kRows", variant.rows}, {"kPairs", variant.pairs}},
+                 .overrides = {{"N", static_cast<double>(weight.rows)},
+                               {"UNITS", static_cast<double>(weight.units)},
+                               {"LANES_K", static_cast<double>(variant.lanes_k)},
+                               {"GROUPS", static_cast<double>(variant.groups)},
+                               {"TURNS", static_cast<double>(variant.turns)},
+                               {"PAIR_APART", static_cast<double>(pairs.apart)},
+                               {"SUBGROUP_MAX", static_cast<double>(info.subgroup_max)},
+                               {"SUM_PLACES", static_cast<double>(places)}}};
+  add_x(ready, weight, variant, shader);
+  std::visit(FinishParts{shader, weight.rows}, product.finish);
+
+  const gpu::Pipeline pipeline = device.pipeline(compose(shader));
+  const auto bindings = bindings_of(ready, product, scratch, variant.x);
+  const auto* store = std::get_if<StoreFinish>(&product.finish);
+  plan.push_back(
+      {.label = "dot_matvec",
+       .pipeline = pipeline,
+       .group = device.bind_group(pipeline, bindings, "dot_matvec"),
+       .immediates = Immediates(DotMatvecParams{
+           .rows = 0, .pairs = pairs.count, .y_first = store != nullptr ? store->y_first : 0}),
+       .count = ready.rows,
+       .x = {.fixed = ceil_div(pairs.count, variant.groups * variant.pairs * variant.turns)},
+       .y = {.count = ready.rows, .per_group = variant.rows},
+       .bytes = weight.size_bytes,
+       .bytes_per_count = uint64_t{4} * (weight.cols + weight.rows),
+       .flops_per_count = uint64_t{2} * weight.cols * weight.rows});
+}
+
+}  // namespace
+
+void dot_matvec(gpu::Device& device, const DotInput& input, const DotProduct& product,
+                const DotMatvecVariant& variant, const DotScratch& scratch,
+                std::vector<Dispatch>& plan) {
+  const DotInput ready = variant.x == XPlace::kWorkgroup
+                             ? input
+                             : ready_input(device, input, product.weight.layout, scratch, plan);
+  add_product(device, ready, product, variant, scratch, plan);
+}
+
+void dot_matvecs(gpu::Device& device, const DotInput& input, std::span<const DotProduct> products,
+                 uint32_t rows, const DotScratch& scratch, std::vector<Dispatch>& plan) {
+  std::optional<DotInput> ready;  // in storage, as integers or not
+  bool ready_as_integers = false;
+  for (const DotProduct& product : products) {
+    const WeightLayout& weight = product.weight.layout;
+    const DotMatvecVariant variant = dot_matvec_variant(device.info(), weight, rows);
+    if (variant.x == XPlace::kWorkgroup) {
+      add_product(device, input, product, variant, scratch, plan);
+      continue;
+    }
+    if (!ready || ready_as_integers != is_quantized(weight.format)) {
+      ready = ready_input(device, input, weight, scratch, plan);
+      ready_as_integers = is_quantized(weight.format);
+    }
+    add_product(device, *ready, product, variant, scratch, plan);
+  }
+}
+
+}  // namespace weft::kernels

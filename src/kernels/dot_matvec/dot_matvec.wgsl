@@ -1,0 +1,117 @@
+//! finish(row, pair, (W[first] . x[row], W[second] . x[row])) for each row of x and each pair of rows of W,
+//!   first = 2 PAIR_APART (pair / PAIR_APART) + pair % PAIR_APART,  second = first + PAIR_APART
+//! for few rows of x: a weight is read once for kRows of them.
+//! A workgroup has GROUPS x LANES_K lanes. The lanes of a group stand side by side along k, where each takes its
+//! own units of all rows of W that the group handles: kPairs pairs at a time, TURNS times.
+//! const kRows, kPairs
+//! grid: x: GROUPS * kPairs * TURNS pairs, y: kRows rows of x
+//! import: lane_subgroup
+//! import: unit_dot
+//! import: x_units
+//! import: finish
+
+override N: u32;             // rows of W
+override UNITS: u32;         // of one of them
+override LANES_K: u32;       // a power of 2 up to the least size of a subgroup, or a multiple of all sizes
+override GROUPS: u32;
+override TURNS: u32;
+override PAIR_APART: u32;
+override SUBGROUP_MAX: u32;  // lanes
+override SUM_PLACES: u32;    // at least the subgroups of a workgroup, and GROUPS
+
+struct Params {
+  rows: u32,
+  pairs: u32,
+  y_first: u32,  // place of W's first row in a row of y
+}
+var<immediate> p: Params;
+
+const kSums = kRows * kPairs;
+var<workgroup> partial: array<vec2f, SUM_PLACES * kSums>;  // [place, row, pair]
+
+// The same unit of two rows of W.
+struct UnitPair {
+  first: Unit,
+  second: Unit,
+}
+
+fn load_pair(pair: u32, unit: u32) -> UnitPair {
+  let within = min(pair, p.pairs - 1u);
+  let first = (2u * PAIR_APART) * (within / PAIR_APART) + within % PAIR_APART;
+  let at = min(unit, UNITS - 1u);
+  let second = min(first + PAIR_APART, N - 1u);
+  return UnitPair(load_unit(first * UNITS + at), load_unit(second * UNITS + at));
+}
+
+fn join(sum: vec2f, lane: Lane) -> vec2f {
+  if (LANES_K >= SUBGROUP_MAX) { return subgroupAdd(sum); }
+  var joined = sum;
+  for (var apart = 1u; apart < LANES_K; apart *= 2u) { joined += subgroupShuffleXor(joined, apart); }
+  return joined;
+}
+
+@compute @workgroup_size(GROUPS * LANES_K)
+fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
+  let my_place = place_in_workgroup(lane);
+  let my_unit = my_place % LANES_K;
+  let joined_lanes = min(LANES_K, lane.subgroup_size);
+  let first_row = group.y * kRows;
+  var turn_pair = group.x * TURNS * GROUPS * kPairs;  // the first of the workgroup
+  var my_pair = turn_pair + my_place / LANES_K * kPairs;
+
+  // Asked for before x is prepared, so that both are on their way together.
+  var weights: array<UnitPair, kPairs>;
+  for (var i = 0u; i < kPairs; i++) {  //! unroll
+    weights[i] = load_pair(my_pair + i, my_unit);
+  }
+  prepare_x(first_row, lane);
+
+  var x: XUnit;
+  for (var turn = 0u; turn < TURNS; turn++) {
+    var sums = array<vec2f, kSums>();
+    for (var unit = my_unit; unit < UNITS; unit += LANES_K) {
+      if (unit != my_unit) {
+        for (var i = 0u; i < kPairs; i++) {  //! unroll
+          weights[i] = load_pair(my_pair + i, unit);
+        }
+      }
+      for (var row = 0u; row < kRows; row++) {  //! unroll
+        if (kRows > 1u || UNITS > LANES_K || turn == 0u) {
+          x = load_x(min(first_row + row, p.rows - 1u), unit);
+        }
+        for (var i = 0u; i < kPairs; i++) {  //! unroll
+          sums[row * kPairs + i] +=
+              vec2f(unit_dot(weights[i].first, x), unit_dot(weights[i].second, x));
+        }
+      }
+    }
+    let next_pair = my_pair + GROUPS * kPairs;
+    if (turn + 1u < TURNS) {
+      for (var i = 0u; i < kPairs; i++) {  //! unroll
+        weights[i] = load_pair(next_pair + i, my_unit);
+      }
+    }
+
+    let sum_place = my_place / joined_lanes * kSums;
+    for (var row = 0u; row < kRows; row++) {  //! unroll
+      for (var i = 0u; i < kPairs; i++) {  //! unroll
+        let sum = join(sums[row * kPairs + i], lane);
+        if (my_place % joined_lanes == 0u) { partial[sum_place + row * kPairs + i] = sum; }
+      }
+    }
+    workgroupBarrier();
+    let places = LANES_K / joined_lanes;  // of a group
+    for (var i = lane.index; i < GROUPS * kSums; i += GROUPS * LANES_K) {
+      var sum = vec2f();
+      for (var place = 0u; place < places; place++) {
+        sum += partial[(i / kSums * places + place) * kSums + i % kSums];
+      }
+      let pair = turn_pair + i / kSums * kPairs + i % kPairs;
+      let row = first_row + i % kSums / kPairs;
+      if (pair < p.pairs && row < p.rows) { finish(row, pair, sum); }
+    }
+    workgroupBarrier();
+    turn_pair += GROUPS * kPairs;
+    my_pair = next_pair;
+  }
+}
