@@ -22,6 +22,7 @@ class GgufModel final : public ModelFile {
   [[nodiscard]] std::string tensor_name(std::string_view name) const override;
   [[nodiscard]] Result<std::optional<formats::TensorView>> find_tensor(
       std::string_view name) const override;
+  [[nodiscard]] bool is_transposed(std::string_view) const override { return false; }
   [[nodiscard]] std::vector<std::string_view> tensor_names() const override;
   [[nodiscard]] Result<void> expect_only_keys(
       std::span<const std::string_view> known) const override;

@@ -180,15 +180,26 @@ Result<std::string> HfModel::text(std::string_view key) const {
 
 std::string HfModel::tensor_name(std::string_view name) const {
   const Role role = parse_role(name);
+  std::string first;  // of the names that it may have
   for (const std::span<const HfName> names : {layout_.tensors, std::span<const HfName>(kTensors)}) {
-    const auto found = std::ranges::find(names, role.pattern, &HfName::ours);
-    if (found == names.end()) continue;
-    std::string out(found->theirs);
-    const size_t place = out.find("{}");
-    if (place != std::string::npos) out.replace(place, 2, role.layer);
-    return out.append(role.suffix);
+    for (const HfName& alias : names) {
+      if (alias.ours != role.pattern) continue;
+      std::string theirs(alias.theirs);
+      const size_t place = theirs.find("{}");
+      if (place != std::string::npos) theirs.replace(place, 2, role.layer);
+      theirs += role.suffix;
+      if (folder_.weights().find(theirs) != nullptr) return theirs;
+      if (first.empty()) first = theirs;
+    }
+    if (!first.empty()) return first;
   }
   return std::string(name);
+}
+
+bool HfModel::is_transposed(std::string_view name) const {
+  const Role role = parse_role(name);
+  return role.suffix == ".weight" &&
+         std::ranges::find(layout_.transposed, role.pattern) != layout_.transposed.end();
 }
 
 Result<std::optional<formats::TensorView>> HfModel::find_tensor(std::string_view name) const {

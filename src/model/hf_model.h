@@ -39,6 +39,7 @@ struct HfLayout {
   std::span<const HfName> fields;
   std::span<const HfName> tensors;
   std::span<const std::string_view> ignored_tensors;  // parts of names: buffers without effect
+  std::span<const std::string_view> transposed;       // our names of matrices stored [cols, rows]
 };
 
 class HfModel final : public ModelFile {
@@ -56,6 +57,7 @@ class HfModel final : public ModelFile {
   [[nodiscard]] std::string tensor_name(std::string_view name) const override;
   [[nodiscard]] Result<std::optional<formats::TensorView>> find_tensor(
       std::string_view name) const override;
+  [[nodiscard]] bool is_transposed(std::string_view name) const override;
   [[nodiscard]] std::vector<std::string_view> tensor_names() const override;
   [[nodiscard]] Result<void> expect_only_keys(
       std::span<const std::string_view> known) const override;

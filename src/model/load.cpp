@@ -12,7 +12,10 @@ namespace {
 
 using formats::quote;
 
-constexpr const Architecture* kArchitectures[] = {&kLlama, &kQwen2, &kQwen3};
+constexpr const Architecture* kArchitectures[] = {
+    &kLlama,  &kQwen2,      &kQwen3,    &kGemma,   &kGemma2, &kGemma3,
+    &kPhi3,   &kOlmo2,      &kStableLm, &kGptNeox, &kGpt2,   &kPhi2,
+    &kFalcon, &kStarcoder2, &kCommandR, &kSmolLm3, &kGranite};
 
 // llama.cpp's names for the values of 'general.file_type'.
 struct FileType {

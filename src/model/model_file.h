@@ -36,6 +36,8 @@ class ModelFile {
   [[nodiscard]] virtual std::string tensor_name(std::string_view name) const = 0;
   [[nodiscard]] virtual Result<std::optional<formats::TensorView>> find_tensor(
       std::string_view name) const = 0;
+  // Whether a matrix is stored [cols, rows].
+  [[nodiscard]] virtual bool is_transposed(std::string_view name) const = 0;
   // The file's own names of all tensors, but for those without effect.
   [[nodiscard]] virtual std::vector<std::string_view> tensor_names() const = 0;
   // An error for a key of the architecture that is neither among `known` nor known to be without

@@ -24,6 +24,7 @@ struct Scaling {
   double beta_fast = 32, beta_slow = 1;              // yarn
   bool truncates = true;                             // yarn: whole numbers bound the ramp
   std::optional<double> magnitude;
+  uint32_t max_context = 0;    // longrope
   std::vector<float> factors;  // of each pair: longrope's, or what a GGUF file has in rope_freqs
 };
 
@@ -67,6 +68,7 @@ Result<Scaling> scaling_of_gguf(Source& source, uint32_t pairs) {
   if (!long_factors.empty()) {
     scaling.type = "longrope";
     WEFT_ASSIGN(scaling.factors, read_factors(source, "rope_factors_short.weight", pairs));
+    WEFT_ASSIGN(scaling.max_context, source.count("rope.scaling.original_context_length", kAny));
   }
   return scaling;
 }
@@ -154,6 +156,7 @@ Result<void> read_longrope(const Source& source, const json& parameters, uint32_
   WEFT_TRY(numbers(parameters, "long_factor", pairs));
   WEFT_ASSIGN(const uint32_t context, source.count("context_length", kAny));
   const double stretch = context / scaling.original_context;
+  scaling.max_context = static_cast<uint32_t>(std::min<double>(scaling.original_context, context));
   if (!scaling.magnitude && stretch > 1) {
     scaling.magnitude = std::sqrt(1 + std::log(stretch) / std::log(scaling.original_context));
   }
@@ -242,6 +245,7 @@ Result<void> fill(Rope& rope, double base, const Scaling& scaling) {
       return fail("The RoPE base {} and its scaling turn pair {} infinitely fast.", base, i);
     }
   }
+  rope.max_context = scaling.max_context;
   const double usual = scaling.type == "yarn" ? magnitude_of_yarn(scaling.factor, 1) : 1;
   rope.magnitude = static_cast<float>(scaling.magnitude.value_or(usual));
   return {};

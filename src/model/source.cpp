@@ -1,5 +1,6 @@
 #include "model/source.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "formats/quote.h"
@@ -60,8 +61,26 @@ Result<Weight> Source::take(const std::string& name, uint32_t n_dims, uint32_t r
   return Weight{.tensor = *tensor, .rows = rows, .cols = cols};
 }
 
+// Types of Hugging Face files have no blocks: elements can be moved one by one.
+Weight Source::transposed(const Weight& weight) {
+  const size_t size = formats::info(weight.tensor.type).block_bytes;
+  const std::span<std::byte> made = make(weight.tensor.data.size());
+  for (size_t row = 0; row < weight.rows; ++row) {
+    for (size_t col = 0; col < weight.cols; ++col) {
+      std::ranges::copy(weight.tensor.data.subspan((row * weight.cols + col) * size, size),
+                        made.begin() + static_cast<ptrdiff_t>((col * weight.rows + row) * size));
+    }
+  }
+  Weight out{.tensor = weight.tensor, .rows = weight.cols, .cols = weight.rows};
+  std::swap(out.tensor.dims[0], out.tensor.dims[1]);
+  out.tensor.data = made;
+  return out;
+}
+
 Result<Weight> Source::matrix(const std::string& name, uint32_t rows, uint32_t cols) {
-  return take(name, 2, rows, cols);
+  if (!file_.is_transposed(name)) return take(name, 2, rows, cols);
+  WEFT_ASSIGN(const Weight stored, take(name, 2, cols, rows));
+  return transposed(stored);
 }
 
 Result<std::optional<Weight>> Source::matrix_if_present(const std::string& name, uint32_t rows,

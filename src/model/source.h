@@ -58,6 +58,7 @@ class Source {
   [[nodiscard]] auto take_made() { return std::move(made_); }
 
  private:
+  [[nodiscard]] Weight transposed(const Weight& weight);
   [[nodiscard]] Result<Weight> take(const std::string& name, uint32_t n_dims, uint32_t rows,
                                     uint32_t cols);
 

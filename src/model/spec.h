@@ -37,6 +37,7 @@ struct Rope {
   uint32_t dims;                // rotated elements of each head, even, at most head_dim; 0: none
   std::vector<float> inv_freq;  // [dims / 2], radians a position
   float magnitude = 1;          // of the rotated elements: YaRN's and longrope's attention factor
+  uint32_t max_context = 0;     // longer texts need another table, which Weft has not; 0: none do
 };
 
 // A norm of q and k before they are rotated, of the model's kind.

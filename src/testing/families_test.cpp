@@ -1,12 +1,20 @@
 // Every family's tiny model, read from both kinds of file, gives the logits that Transformers gave.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "model/features.h"
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "model/load.h"
 #include "testing/family_goldens.h"
 #include "testing/reference_model.h"
+#include "testing/source_path.h"
+#include "testing/temporary_folder.h"
 
 namespace weft::testing {
 namespace {
+
+using ::testing::HasSubstr;
 
 class Families : public ::testing::TestWithParam<std::string> {};
 
@@ -25,6 +33,59 @@ TEST_P(Families, ReferenceModelAgreesWithTransformers) {
     EXPECT_LT(worst_difference(model.from_folder(), prompt), 1e-5);
     EXPECT_LT(worst_difference(model.from_gguf(), prompt), 1e-5);
   }
+}
+
+// What loading the family's folder says after `change` of its configuration.
+template <class Change>
+std::string error_after(const std::string& family, Change change) {
+  const std::filesystem::path from = source_path("testing/models") / family;
+  const TemporaryFolder folder;
+  std::filesystem::copy_file(from / "model.safetensors", folder.path() / "model.safetensors");
+  nlohmann::json config = nlohmann::json::parse(*read_text_file(from / "config.json"));
+  change(config);
+  const std::string text = config.dump();
+  EXPECT_TRUE(
+      write_file(folder.path() / "config.json", std::as_bytes(std::span(text))).has_value());
+  const auto opened = model::HfFolder::open(folder.path());
+  const auto spec = model::spec_from_folder(*opened);
+  return spec ? "no error" : spec.error().message();
+}
+
+TEST_P(Families, AlteredFieldsAreNamed) {
+  const auto with = [](const char* field, const auto& value) {
+    return error_after(GetParam(), [&](nlohmann::json& config) { config[field] = value; });
+  };
+  EXPECT_EQ(error_after(GetParam(), [](nlohmann::json&) {}), "no error");
+  EXPECT_THAT(with("vocab_size", 97), HasSubstr("Field 'vocab_size' of 'config.json' is 97"));
+  EXPECT_THAT(with("router_jitter", 1), HasSubstr("Field 'router_jitter' of 'config.json' is not"));
+  EXPECT_THAT(with("architectures", std::vector{"Unknown"}), HasSubstr("Architecture 'Unknown'"));
+  EXPECT_THAT(error_after(GetParam(),
+                          [](nlohmann::json& config) {
+                            for (const char* field : {"num_hidden_layers", "n_layer"}) {
+                              if (config.contains(field)) config[field] = 9;
+                            }
+                            config.erase("layer_types");
+                          }),
+              HasSubstr("is missing"));
+  EXPECT_THAT(error_after(GetParam(),
+                          [](nlohmann::json& config) {
+                            for (const char* field : {"hidden_act", "hidden_activation",
+                                                      "activation", "activation_function"}) {
+                              if (config.contains(field)) config[field] = "relu9";
+                            }
+                          }),
+              HasSubstr("is 'relu9'"));
+}
+
+TEST_P(Families, AnUnknownRopeScalingIsNamed) {
+  if (GetParam() == "gpt2") GTEST_SKIP() << "GPT-2 has no RoPE";
+  EXPECT_THAT(error_after(GetParam(),
+                          [](nlohmann::json& config) {
+                            config["rope_parameters"] = {{"rope_type", "spiral"},
+                                                         {"factor", 2.0},
+                                                         {"partial_rotary_factor", 0.5}};
+                          }),
+              HasSubstr("RoPE scaling 'spiral'"));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Families, ::testing::ValuesIn(family_names()), [](const auto& test) {

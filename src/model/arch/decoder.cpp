@@ -20,10 +20,11 @@ constexpr std::string_view kKeys[] = {
     "block_count", "context_length", "embedding_length", "feed_forward_length", "vocab_size",
     "attention.head_count", "attention.head_count_kv", "attention.key_length",
     "attention.value_length", "attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon",
-    "attention.sliding_window", "expert_count", "expert_used_count", "activation", "tied",
-    "rope.part", "rope.dimension_count", "rope.freq_base", "rope.scale_linear", "rope.scaling.type",
-    "rope.scaling.factor", "rope.scaling.attn_factor", "rope.scaling.original_context_length",
-    "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow",
+    "attention.sliding_window", "attention.scale", "expert_count", "expert_used_count",
+    "activation", "tied", "rope.part", "rope.dimension_count", "rope.freq_base",
+    "rope.scale_linear", "rope.scaling.type", "rope.scaling.factor", "rope.scaling.attn_factor",
+    "rope.scaling.original_context_length", "rope.scaling.yarn_beta_fast",
+    "rope.scaling.yarn_beta_slow",
     // These inform.
     "tensor_data_layout", "rope.scaling.finetuned"};
 
@@ -66,8 +67,11 @@ Result<uint32_t> read_window(const Source& source, uint32_t context) {
 Result<Attention> read_attention(Source& source, const ModelSpec& spec, const Recipe& recipe) {
   Attention attention{.qk_norm = recipe.qk_norm};
   WEFT_ASSIGN(attention.n_heads, source.count("attention.head_count", kMaxHeads));
-  WEFT_ASSIGN(attention.n_kv_heads,
-              source.count("attention.head_count_kv", kMaxHeads, attention.n_heads));
+  attention.n_kv_heads = recipe.kv_heads;
+  if (recipe.kv_heads == 0) {
+    WEFT_ASSIGN(attention.n_kv_heads,
+                source.count("attention.head_count_kv", kMaxHeads, attention.n_heads));
+  }
   if (attention.n_heads % attention.n_kv_heads != 0) {
     return fail("There are {} heads and {} KV heads, which do not divide them.", attention.n_heads,
                 attention.n_kv_heads);
@@ -91,7 +95,8 @@ Result<Attention> read_attention(Source& source, const ModelSpec& spec, const Re
                                                    .default_base = recipe.rope_base,
                                                    .default_part = recipe.rope_part}));
   }
-  attention.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(attention.head_dim)));
+  const double usual = 1.0 / std::sqrt(static_cast<double>(attention.head_dim));
+  WEFT_ASSIGN(attention.scale, source.positive("attention.scale", static_cast<float>(usual)));
   WEFT_ASSIGN(attention.window, read_window(source, spec.context));
   return attention;
 }
@@ -222,9 +227,14 @@ Result<void> read_mlp(Source& source, uint32_t index, uint32_t embd, LayerSpec& 
 
 Result<void> read_layers(Source& source, const Recipe& recipe, ModelSpec& spec) {
   WEFT_ASSIGN(const Attention attention, read_attention(source, spec, recipe));
+  if (attention.rope.max_context != 0) {
+    spec.context = std::min(spec.context, attention.rope.max_context);
+  }
   Mlp mlp{.activation = Activation::kSilu, .ff = 0, .gated = recipe.gated};
   WEFT_ASSIGN(mlp.activation, read_activation(source, recipe));
-  WEFT_ASSIGN(mlp.ff, source.count("feed_forward_length", kAny / 2));
+  const auto usual_ff = recipe.ff_of_embd == 0 ? std::optional<uint32_t>()
+                                               : recipe.ff_of_embd * std::min(spec.embd, kAny / 8);
+  WEFT_ASSIGN(mlp.ff, source.count("feed_forward_length", kAny / 2, usual_ff));
   WEFT_ASSIGN(const uint32_t n_layers, source.count("block_count", kAny));
   for (uint32_t i = 0; i < n_layers; ++i) {
     LayerSpec layer{.attention = attention, .mlp = mlp, .parallel = recipe.parallel};
@@ -259,16 +269,22 @@ Result<void> read_output(Source& source, ModelSpec& spec) {
 
 std::span<const std::string_view> decoder_keys() { return kKeys; }
 
-Result<std::string> layer_type(const Source& source, uint32_t layer) {
+Result<void> expect_flag(const Source& source, std::string_view key, bool value) {
+  WEFT_ASSIGN(const bool found, source.flag_or(key, value));
+  if (found == value) return {};
+  return fail("{} is {}, and only {} is supported.", source.file().describe(key), found, value);
+}
+
+Result<bool> is_sliding(const Source& source, uint32_t layer, bool otherwise) {
   const nlohmann::json* config = source.file().config();
-  if (config == nullptr || !config->contains("layer_types")) return std::string();
+  if (config == nullptr || !config->contains("layer_types")) return otherwise;
   const nlohmann::json& types = (*config)["layer_types"];
-  if (types.is_null()) return std::string();
+  if (types.is_null()) return otherwise;
   if (!types.is_array() || layer >= types.size() || !types[layer].is_string()) {
     return fail("Field 'layer_types' of 'config.json' has no text for layer {}.", layer);
   }
   const std::string type = types[layer];
-  if (type == "full_attention" || type == "sliding_attention") return type;
+  if (type == "full_attention" || type == "sliding_attention") return type != "full_attention";
   return fail("Layer {} is of the type {}, and 'full_attention' and 'sliding_attention' are known.",
               layer, quote(type));
 }

@@ -30,6 +30,8 @@ struct Recipe {
   bool post_norms = false;
   QkNorm qk_norm = QkNorm::kNone;
   QkvRows hf_qkv = QkvRows::kBehindEachOther;
+  uint32_t kv_heads = 0;    // instead of what the file says, where not 0
+  uint32_t ff_of_embd = 0;  // the MLP's width in embeddings where the file does not say; 0: it must
 };
 
 // Keys that read_decoder() reads or that change nothing.
@@ -39,18 +41,18 @@ struct Recipe {
 // not expected are left for expect_no_more_tensors().
 [[nodiscard]] Result<ModelSpec> read_decoder(Source& source, const Recipe& recipe);
 
-// Leaves the window to the layers for which `slides` says so, or which a config.json's
-// 'layer_types' calls sliding.
-template <class Slides>
-[[nodiscard]] Result<void> keep_windows(const Source& source, ModelSpec& spec, Slides slides);
-// A layer's entry in config.json's 'layer_types'; empty where there is none.
-[[nodiscard]] Result<std::string> layer_type(const Source& source, uint32_t layer);
+// Whether config.json's 'layer_types' calls a layer sliding; `otherwise` where there is no such
+// field.
+[[nodiscard]] Result<bool> is_sliding(const Source& source, uint32_t layer, bool otherwise);
 
+// An error for a flag that is there with another value: what it stands for is not supported.
+[[nodiscard]] Result<void> expect_flag(const Source& source, std::string_view key, bool value);
+
+// Takes the window from all layers but the sliding ones, by layer_types or else `slides(layer)`.
 template <class Slides>
-Result<void> keep_windows(const Source& source, ModelSpec& spec, Slides slides) {
+[[nodiscard]] Result<void> keep_windows(const Source& source, ModelSpec& spec, Slides slides) {
   for (uint32_t i = 0; i < spec.layers.size(); ++i) {
-    WEFT_ASSIGN(const std::string type, layer_type(source, i));
-    const bool does = type.empty() ? slides(i) : type == "sliding_attention";
+    WEFT_ASSIGN(const bool does, is_sliding(source, i, slides(i)));
     if (!does) spec.layers[i].attention.window = 0;
   }
   return {};

@@ -24,6 +24,12 @@ BASE = dict(vocab_size=VOCAB, hidden_size=HIDDEN, intermediate_size=FF, num_hidd
 GROUPED = dict(BASE, num_key_value_heads=KV_HEADS)
 LLAMA3 = dict(rope_type="llama3", rope_theta=10000.0, factor=4.0, low_freq_factor=1.0,
               high_freq_factor=4.0, original_max_position_embeddings=16)
+GEMMA3 = dict(full_attention=dict(rope_type="linear", rope_theta=100000.0, factor=4.0),
+              sliding_attention=dict(rope_type="default", rope_theta=1000.0))
+LONGROPE = dict(rope_type="longrope", rope_theta=10000.0, original_max_position_embeddings=32,
+                short_factor=[1.0, 1.5, 2.0, 3.0], long_factor=[2.0, 3.0, 5.0, 9.0])
+FALCON = dict(vocab_size=VOCAB, hidden_size=HIDDEN, num_hidden_layers=LAYERS, bos_token_id=0,
+              num_attention_heads=HEADS, max_position_embeddings=CONTEXT, eos_token_id=1)
 
 # Architecture of Transformers, arguments of its configuration.
 MODELS = {
@@ -34,7 +40,31 @@ MODELS = {
     "mistral": ("Mistral", dict(GROUPED, sliding_window=5, head_dim=12)),
     "qwen2": ("Qwen2", GROUPED),
     "qwen3": ("Qwen3", dict(GROUPED, head_dim=12)),
+    "gemma": ("Gemma", dict(GROUPED, head_dim=12)),
+    "gemma2": ("Gemma2", dict(GROUPED, head_dim=12, sliding_window=5, query_pre_attn_scalar=20,
+                              attn_logit_softcapping=5.0, final_logit_softcapping=4.0)),
+    "gemma3": ("Gemma3Text", dict(GROUPED, head_dim=12, num_hidden_layers=7, sliding_window=5,
+                                  query_pre_attn_scalar=20, rope_parameters=GEMMA3)),
+    "phi3": ("Phi3", dict(GROUPED, sliding_window=9)),
+    "phi3-longrope": ("Phi3", dict(GROUPED, original_max_position_embeddings=32,
+                                   rope_parameters=LONGROPE)),
+    "olmo2": ("Olmo2", GROUPED),
+    "stablelm": ("StableLm", dict(GROUPED, use_qkv_bias=True, hidden_size=64)),
+    "gpt-neox": ("GPTNeoX", dict(BASE, hidden_size=48, rotary_pct=0.5)),
+    "gpt-neox-serial": ("GPTNeoX", dict(BASE, hidden_size=48, rotary_pct=0.5,
+                                       use_parallel_residual=False)),
+    "gpt2": ("GPT2", dict(vocab_size=VOCAB, n_embd=HIDDEN, n_layer=LAYERS, n_head=HEADS,
+                          n_positions=CONTEXT, bos_token_id=0, eos_token_id=1)),
+    "phi2": ("Phi", dict(BASE, hidden_size=48)),
+    "falcon-7b": ("Falcon", dict(FALCON, multi_query=True, new_decoder_architecture=False)),
+    "falcon-40b": ("Falcon", dict(FALCON, num_kv_heads=2, new_decoder_architecture=True)),
+    "starcoder2": ("Starcoder2", dict(GROUPED, sliding_window=9)),
+    "command-r": ("Cohere", dict(GROUPED, logit_scale=0.5)),
+    "smollm3": ("SmolLM3", dict(GROUPED, num_hidden_layers=4)),
+    "granite": ("Granite", dict(GROUPED, embedding_multiplier=3.0, attention_multiplier=0.2,
+                                residual_multiplier=0.5, logits_scaling=2.0)),
 }
+MODEL_CLASSES = {"Gemma3Text": "Gemma3ForCausalLM", "GPT2": "GPT2LMHeadModel"}
 
 
 def fill(model):
@@ -60,7 +90,33 @@ GGUF = {
     "mistral": ("LLAMA", lambda c: {"attention.sliding_window": c.sliding_window}),
     "qwen2": ("QWEN2", lambda c: {}),
     "qwen3": ("QWEN3", lambda c: {}),
+    "gemma": ("GEMMA", lambda c: {}),
+    "gemma2": ("GEMMA2", lambda c: {"attention.sliding_window": c.sliding_window,
+                                    "attention.scale": c.query_pre_attn_scalar ** -0.5,
+                                    "attn_logit_softcapping": c.attn_logit_softcapping,
+                                    "final_logit_softcapping": c.final_logit_softcapping}),
+    "gemma3": ("GEMMA3", lambda c: {"attention.sliding_window": c.sliding_window,
+                                    "attention.scale": c.query_pre_attn_scalar ** -0.5,
+                                    "rope.freq_base": 100000.0, "rope.freq_base_swa": 1000.0,
+                                    "rope.scaling.type": "linear", "rope.scaling.factor": 4.0}),
+    "phi3": ("PHI3", lambda c: {"attention.sliding_window": c.sliding_window or 0}),
+    "olmo2": ("OLMO2", lambda c: {}),
+    "stablelm": ("STABLELM", lambda c: {"use_parallel_residual": False}),
+    "gpt-neox": ("GPTNEOX", lambda c: {"use_parallel_residual": c.use_parallel_residual}),
+    "gpt2": ("GPT2", lambda c: {"feed_forward_length": 4 * c.hidden_size}),
+    "phi2": ("PHI2", lambda c: {}),
+    "falcon": ("FALCON", lambda c: {
+        "feed_forward_length": c.ffn_hidden_size,
+        "attention.head_count_kv": c.num_kv_heads if c.new_decoder_architecture else 1}),
+    "starcoder2": ("STARCODER2", lambda c: {"attention.sliding_window": c.sliding_window}),
+    "command-r": ("COMMAND_R", lambda c: {"logit_scale": c.logit_scale}),
+    "smollm3": ("SMOLLM3", lambda c: {}),
+    "granite": ("GRANITE", lambda c: {"embedding_scale": c.embedding_multiplier,
+                                      "residual_scale": c.residual_multiplier,
+                                      "attention.scale": c.attention_multiplier,
+                                      "logit_scale": c.logits_scaling}),
 }
+PERMUTED = ("LLAMA", "GRANITE", "SMOLLM3")
 
 
 def common_keys(c):
@@ -72,7 +128,8 @@ def common_keys(c):
             "attention.key_length": getattr(c, "head_dim", None),
             "attention.value_length": getattr(c, "head_dim", None),
             "attention.layer_norm_rms_epsilon": getattr(c, "rms_norm_eps", None),
-            "attention.layer_norm_epsilon": getattr(c, "layer_norm_eps", None),
+            "attention.layer_norm_epsilon": getattr(c, "layer_norm_eps", None)
+            or getattr(c, "layer_norm_epsilon", None) or getattr(c, "norm_epsilon", None),
             "vocab_size": c.vocab_size}
     return {name: value for name, value in keys.items() if value is not None}
 
@@ -82,6 +139,14 @@ def rope_keys(c):
     keys = {}
     if "rope_theta" in rope:
         keys["rope.freq_base"] = rope["rope_theta"]
+    if "partial_rotary_factor" in rope:
+        head_dim = c.hidden_size // c.num_attention_heads
+        keys["rope.dimension_count"] = int(rope["partial_rotary_factor"] * head_dim)
+    if rope.get("rope_type") == "longrope":
+        original = rope["original_max_position_embeddings"]
+        stretch = c.max_position_embeddings / original
+        keys["rope.scaling.original_context_length"] = original
+        keys["rope.scaling.attn_factor"] = float((1 + np.log(stretch) / np.log(original)) ** 0.5)
     if rope.get("rope_type") == "yarn":
         keys["rope.scaling.type"] = "yarn"
         keys["rope.scaling.factor"] = rope["factor"]
@@ -112,12 +177,27 @@ def permuted(rows, n_heads):
     return rows.reshape(n_heads, 2, -1, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
+def behind_each_other(rows, n_kv_heads, n_queries):
+    """Rows of q, k and v: from a group for each KV head to all q, all k, all v."""
+    parts = rows.reshape(n_kv_heads, n_queries + 2, -1, *rows.shape[1:])
+    return np.concatenate([part.reshape(-1, *rows.shape[1:]) for part in (
+        parts[:, :n_queries], parts[:, n_queries], parts[:, n_queries + 1])])
+
+
 def gguf_tensor(name, array, c, arch):
-    """(name, array) as GGUF's converter stores what save_pretrained() calls `name`."""
-    if arch == "LLAMA" and ".q_proj." in name:
+    """The array as GGUF's converter stores what save_pretrained() calls `name`."""
+    if arch in PERMUTED and ".q_proj." in name:
         array = permuted(array, c.num_attention_heads)
-    if arch == "LLAMA" and ".k_proj." in name:
+    if arch in PERMUTED and ".k_proj." in name:
         array = permuted(array, c.num_key_value_heads)
+    if arch.startswith("GEMMA") and name.endswith("norm.weight"):
+        array = array + 1
+    if arch == "GPTNEOX" and "query_key_value" in name:
+        array = behind_each_other(array, c.num_attention_heads, 1)
+    if arch == "FALCON" and "query_key_value" in name and c.new_decoder_architecture:
+        array = behind_each_other(array, c.num_kv_heads, c.num_attention_heads // c.num_kv_heads)
+    if arch == "GPT2" and array.ndim == 2 and (".c_" in name):
+        array = array.T
     return array
 
 
@@ -136,7 +216,7 @@ def add_number(writer, key, value):
 
 def save_gguf(name, model, folder):
     c = model.config
-    arch, more_keys = GGUF.get(name) or GGUF[name.rstrip("3").split("-")[0]]
+    arch, more_keys = next(GGUF[key] for key in sorted(GGUF, reverse=True) if name.startswith(key))
     kind = gguf.MODEL_ARCH[arch]
     label = gguf.MODEL_ARCH_NAMES[kind]
     writer = gguf.GGUFWriter(folder / "model.gguf", label)
@@ -152,8 +232,13 @@ def save_gguf(name, model, folder):
         else:
             bits = torch.from_numpy(np.ascontiguousarray(array)).bfloat16().view(torch.uint8).numpy()
             writer.add_tensor(ours, bits, raw_dtype=gguf.GGMLQuantizationType.BF16)
-    if (getattr(c, "rope_parameters", None) or {}).get("rope_type") == "llama3":
+    rope = getattr(c, "rope_parameters", None) or {}
+    if rope.get("rope_type") == "llama3":
         writer.add_tensor("rope_freqs.weight", llama3_factors(c))
+    if rope.get("rope_type") == "longrope":
+        for kind in ("long", "short"):
+            factors = np.array(rope[f"{kind}_factor"], dtype=np.float32)
+            writer.add_tensor(f"rope_factors_{kind}.weight", factors)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -178,7 +263,7 @@ def make(name):
     family, arguments = MODELS[name]
     config = getattr(transformers, family + "Config")(**arguments)
     config._attn_implementation = "eager"
-    model_class = getattr(transformers, config.__class__.__name__.replace("Config", "ForCausalLM"))
+    model_class = getattr(transformers, MODEL_CLASSES.get(family, family + "ForCausalLM"))
     torch.manual_seed(0)
     model = model_class(config).eval().float()
     fill(model)

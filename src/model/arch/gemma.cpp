@@ -1,0 +1,132 @@
+// Gemma 1, 2 and 3: embeddings scaled by sqrt(embd), and a gated GELU. Hugging Face files have w
+// where the norm multiplies by 1 + w; GGUF's converter adds the 1. Gemma 2 adds norms behind
+// attention and MLP, soft caps, and a sliding window in every other layer. Gemma 3 has norms of q
+// and k instead of soft caps; five layers of six slide, with a RoPE of their own.
+#include <cmath>
+
+#include "formats/dequantize.h"
+#include "model/arch/arch.h"
+#include "model/arch/decoder.h"
+#include "model/rope.h"
+
+namespace weft::model {
+namespace {
+
+Result<void> add_one(Source& source, Weight& weight) {
+  const std::span<std::byte> made = source.make(weight.cols * sizeof(float));
+  const std::span<float> values(reinterpret_cast<float*>(made.data()), weight.cols);
+  WEFT_TRY(formats::dequantize(weight.tensor.type, weight.tensor.data, values));
+  for (float& value : values) value += 1;
+  weight.tensor.type = formats::TensorType::kF32;
+  weight.tensor.data = made;
+  return {};
+}
+
+Result<void> add_one_to_norms(Source& source, ModelSpec& spec) {
+  WEFT_TRY(add_one(source, spec.output_norm));
+  for (LayerSpec& layer : spec.layers) {
+    for (auto* norm : {&layer.attn_norm, &layer.attn_q_norm, &layer.attn_k_norm,
+                       &layer.attn_post_norm, &layer.ffn_norm, &layer.ffn_post_norm}) {
+      if (*norm) WEFT_TRY(add_one(source, **norm));
+    }
+  }
+  return {};
+}
+
+Result<ModelSpec> read_gemma(Source& source, Recipe recipe) {
+  recipe.activation = Activation::kGeluTanh;
+  WEFT_TRY(expect_flag(source, "bidirectional", false));
+  WEFT_ASSIGN(ModelSpec spec, read_decoder(source, recipe));
+  spec.embedding_scale = std::sqrt(static_cast<float>(spec.embd));
+  if (!source.is_gguf()) WEFT_TRY(add_one_to_norms(source, spec));
+  return spec;
+}
+
+// What q . k is divided by the root of: the field query_pre_attn_scalar. GGUF files do not have it;
+// it is the width of a head but in the model of `odd_layers`, where it is embd / heads.
+Result<void> set_scale(const Source& source, ModelSpec& spec, size_t odd_layers) {
+  const Attention& first = spec.layers.front().attention;
+  const bool is_odd = source.is_gguf() && spec.layers.size() == odd_layers;
+  const auto usual = static_cast<float>(is_odd ? spec.embd / first.n_heads : first.head_dim);
+  WEFT_ASSIGN(const float scalar, source.positive("attention.pre_scalar", usual));
+  if (source.has("attention.scale")) return {};
+  for (LayerSpec& layer : spec.layers) layer.attention.scale = 1 / std::sqrt(scalar);
+  return {};
+}
+
+Result<void> set_softcaps(const Source& source, ModelSpec& spec) {
+  WEFT_ASSIGN(const float attention, source.positive_or_zero("attn_logit_softcapping"));
+  for (LayerSpec& layer : spec.layers) layer.attention.softcap = attention;
+  WEFT_ASSIGN(spec.logit_softcap, source.positive_or_zero("final_logit_softcapping"));
+  return {};
+}
+
+Result<ModelSpec> read_gemma1(Source& source) { return read_gemma(source, {}); }
+
+Result<ModelSpec> read_gemma2(Source& source) {
+  constexpr size_t kLayersOf27B = 46;
+  WEFT_ASSIGN(ModelSpec spec, read_gemma(source, {.post_norms = true}));
+  WEFT_TRY(set_scale(source, spec, kLayersOf27B));
+  WEFT_TRY(set_softcaps(source, spec));
+  WEFT_TRY(keep_windows(source, spec, [](uint32_t layer) { return layer % 2 == 0; }));
+  return spec;
+}
+
+Result<ModelSpec> read_gemma3(Source& source) {
+  constexpr size_t kLayersOf27B = 62;
+  WEFT_ASSIGN(
+      ModelSpec spec,
+      read_gemma(source, {.rope_base = 1'000'000, .post_norms = true, .qk_norm = QkNorm::kHead}));
+  WEFT_TRY(set_scale(source, spec, kLayersOf27B));
+  WEFT_TRY(set_softcaps(source, spec));
+  const auto slides = [](uint32_t layer) { return layer % 6 != 5; };
+  const Attention& first = spec.layers.front().attention;
+  WEFT_ASSIGN(const Rope local, unscaled_rope(source, {.pairs = first.rope.pairs,
+                                                       .head_dim = first.head_dim,
+                                                       .base_key = "rope.freq_base_swa",
+                                                       .layer_type = "sliding_attention"}));
+  for (uint32_t i = 0; i < spec.layers.size(); ++i) {
+    WEFT_ASSIGN(const bool does, is_sliding(source, i, slides(i)));
+    if (does) spec.layers[i].attention.rope = local;
+  }
+  WEFT_TRY(keep_windows(source, spec, slides));
+  return spec;
+}
+
+constexpr std::string_view kNames1[] = {"GemmaForCausalLM"};
+constexpr std::string_view kNames2[] = {"Gemma2ForCausalLM"};
+constexpr std::string_view kNames3[] = {"Gemma3ForCausalLM"};
+constexpr std::string_view kKeys[] = {"bidirectional",          "attention.pre_scalar",
+                                      "attn_logit_softcapping", "final_logit_softcapping",
+                                      "rope.freq_base_swa",     "attention.sliding_window_pattern"};
+constexpr HfName kFields[] = {{"bidirectional", "use_bidirectional_attention"},
+                              {"attention.pre_scalar", "query_pre_attn_scalar"},
+                              {"attn_logit_softcapping", "attn_logit_softcapping"},
+                              {"final_logit_softcapping", "final_logit_softcapping"},
+                              {"rope.freq_base_swa", "rope_local_base_freq"},
+                              {"", "sliding_window_pattern"},  // layer_types says which
+                              {"", "_sliding_window_pattern"}};
+constexpr HfName kTensors[] = {
+    {"blk.{}.post_attention_norm", "model.layers.{}.post_attention_layernorm"},
+    {"blk.{}.ffn_norm", "model.layers.{}.pre_feedforward_layernorm"},
+    {"blk.{}.post_ffw_norm", "model.layers.{}.post_feedforward_layernorm"}};
+
+}  // namespace
+
+constinit const Architecture kGemma{.gguf = "gemma",
+                                    .hf = kNames1,
+                                    .read = read_gemma1,
+                                    .keys = kKeys,
+                                    .layout = {.fields = kFields}};
+constinit const Architecture kGemma2{.gguf = "gemma2",
+                                     .hf = kNames2,
+                                     .read = read_gemma2,
+                                     .keys = kKeys,
+                                     .layout = {.fields = kFields, .tensors = kTensors}};
+constinit const Architecture kGemma3{.gguf = "gemma3",
+                                     .hf = kNames3,
+                                     .read = read_gemma3,
+                                     .keys = kKeys,
+                                     .layout = {.fields = kFields, .tensors = kTensors}};
+
+}  // namespace weft::model

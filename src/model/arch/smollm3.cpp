@@ -1,0 +1,46 @@
+// SmolLM3: Llama, of which some layers (the fields no_rope_layers; in GGUF files every fourth) do
+// without RoPE.
+#include <nlohmann/json.hpp>
+
+#include "model/arch/arch.h"
+#include "model/arch/decoder.h"
+
+namespace weft::model {
+namespace {
+
+constexpr std::string_view kNames[] = {"SmolLM3ForCausalLM"};
+constexpr std::string_view kKeys[] = {"uses_sliding_window"};
+constexpr HfName kFields[] = {{"uses_sliding_window", "use_sliding_window"},
+                              {"", "max_window_layers"},  // layer_types says which
+                              {"", "no_rope_layers"},
+                              {"", "no_rope_layer_interval"}};
+
+Result<bool> rotates(const Source& source, uint32_t layer) {
+  if (source.is_gguf()) return layer % 4 != 3;
+  const nlohmann::json& config = *source.file().config();
+  const auto list = config.find("no_rope_layers");  // 1: with RoPE
+  if (list == config.end() || !list->is_array() || layer >= list->size() ||
+      !(*list)[layer].is_number_unsigned()) {
+    return fail("Field 'no_rope_layers' of 'config.json' has no number for layer {}.", layer);
+  }
+  return (*list)[layer] != 0;
+}
+
+Result<ModelSpec> read(Source& source) {
+  WEFT_ASSIGN(ModelSpec spec,
+              read_decoder(source, {.gguf_pairs = RopePairs::kAdjacent, .rope_base = 2'000'000}));
+  for (uint32_t i = 0; i < spec.layers.size(); ++i) {
+    WEFT_ASSIGN(const bool does, rotates(source, i));
+    Rope& rope = spec.layers[i].attention.rope;
+    if (!does) rope = {.pairs = rope.pairs, .dims = 0};
+  }
+  WEFT_TRY(keep_windows(source, spec, [](uint32_t) { return true; }));
+  return spec;
+}
+
+}  // namespace
+
+constinit const Architecture kSmolLm3{
+    .gguf = "smollm3", .hf = kNames, .read = read, .keys = kKeys, .layout = {.fields = kFields}};
+
+}  // namespace weft::model
