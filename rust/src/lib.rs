@@ -1,13 +1,14 @@
 //! Tokenizers, chat templates and grammars behind the C interface of `include/weft_text.h`.
 //!
 //! The modules below are ordinary safe Rust and return `Result<_, String>` with whole sentences;
-//! everything that touches a raw pointer is in `ffi`.
+//! everything that touches a raw pointer is in `ffi` and `memory`.
 
 mod byte_level;
 mod ffi;
 mod grammar;
 mod json;
 mod marks;
+mod memory;
 mod pieces;
 mod pre_tokenizers;
 mod python_json;

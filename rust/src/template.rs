@@ -1,29 +1,36 @@
 //! Chat templates: Jinja as Transformers sets it up, for templates that nobody has vouched for.
 //!
 //! A template sees only the variables it is given. Bounded are its length, the instructions it
-//! runs, how deep it recurses and all that it writes. It runs on a thread with a stack that the
-//! deepest value it can build within those bounds fits on.
+//! runs, how deep it recurses, all that it writes, and its memory: a few instructions that double a
+//! text are enough to ask for more than there is. It runs on a thread with a stack that the deepest
+//! value it can build within those bounds fits on.
 
 use std::cell::Cell;
 use std::error::Error as _;
 use std::fmt::Write;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 use crate::special::SpecialTokens;
-use crate::{marks, python_json};
+use crate::{marks, memory, python_json};
 
 const MAX_SOURCE_BYTES: usize = 1 << 20;
 const MAX_OUTPUT_BYTES: usize = 64 << 20;
 const FUEL: u64 = 5_000_000;
 const STACK_BYTES: usize = 1 << 30;
+const MEMORY_BYTES: usize = 256 << 20;
 const NAME: &str = "chat template";
 
 pub struct Template {
-    environment: Environment<'static>,
+    environment: Arc<Environment<'static>>,
+    /// It needed more than MEMORY_BYTES once. The thread that ran it is lost, and they with it: it is
+    /// not run again.
+    stopped: AtomicBool,
 }
 
 pub struct Prompt {
@@ -47,7 +54,7 @@ impl Template {
             .map_err(|error| format!("The chat template is not UTF-8: {error}."))?;
         let mut environment = environment()?;
         environment.add_template_owned(NAME, scope_generation_blocks(source)).map_err(describe)?;
-        Ok(Self { environment })
+        Ok(Self { environment: Arc::new(environment), stopped: AtomicBool::new(false) })
     }
 
     /// `variables` is a JSON object; control tokens among `special` are text within it.
@@ -65,26 +72,37 @@ impl Template {
             let said = members.iter_mut().filter(|(name, _)| !TOKEN_VARIABLES.contains(&&***name));
             said.for_each(|(_, value)| marks::put(value, special));
         }
-        let text = std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-            let render = || self.render_here(&variables);
-            let thread = thread.spawn_scoped(scope, render).map_err(|error| {
-                format!("No thread can be started for the chat template: {error}.")
-            })?;
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })?;
+        let text = self.render_bounded(variables)?;
         let (text, plain) = if special.is_some() { marks::take(text) } else { (text, Vec::new()) };
         Ok(Prompt { text, plain })
     }
 
-    fn render_here(&self, variables: &serde_json::Value) -> Result<String, String> {
-        let template = self.environment.get_template(NAME).map_err(describe)?;
-        let mut output = Limited(Vec::new());
-        let context = Value::from(Serde(variables));
-        template.render_captured_to(context, &mut output).map(drop).map_err(describe)?;
-        String::from_utf8(output.0)
-            .map_err(|error| format!("The chat template wrote what is not UTF-8: {error}."))
+    fn render_bounded(&self, variables: serde_json::Value) -> Result<String, String> {
+        let rendered = if self.stopped.load(Ordering::Relaxed) {
+            None
+        } else {
+            let environment = Arc::clone(&self.environment);
+            let work = move || render(&environment, &variables);
+            memory::bounded(STACK_BYTES, MEMORY_BYTES, work).map_err(|error| {
+                format!("No thread can be started for the chat template: {error}.")
+            })?
+        };
+        rendered.unwrap_or_else(|| {
+            self.stopped.store(true, Ordering::Relaxed);
+            Err(format!(
+                "The chat template needs more than {MEMORY_BYTES} bytes of memory: it is not run."
+            ))
+        })
     }
+}
+
+fn render(environment: &Environment, variables: &serde_json::Value) -> Result<String, String> {
+    let template = environment.get_template(NAME).map_err(describe)?;
+    let mut output = Limited(Vec::new());
+    let context = Value::from(Serde(variables));
+    template.render_captured_to(context, &mut output).map(drop).map_err(describe)?;
+    String::from_utf8(output.0)
+        .map_err(|error| format!("The chat template wrote what is not UTF-8: {error}."))
 }
 
 fn environment() -> Result<Environment<'static>, String> {
@@ -224,7 +242,7 @@ fn strftime_now(format: &str) -> Result<String, Error> {
 mod tests {
     use super::*;
 
-    fn render(source: &str, variables: &str) -> Result<String, String> {
+    fn rendered(source: &str, variables: &str) -> Result<String, String> {
         let prompt = Template::compile(source.as_bytes())?.render(variables.as_bytes(), None)?;
         Ok(prompt.text)
     }
@@ -232,21 +250,21 @@ mod tests {
     #[test]
     fn generation_blocks_render_as_they_are() {
         let source = "{% for x in xs %}\n  {%- generation -%}\n<{{ x }}>\n{% endgeneration +%}\n{% endfor %}";
-        assert_eq!(render(source, r#"{"xs": [1, 2]}"#).unwrap(), "<1>\n\n<2>\n\n");
+        assert_eq!(rendered(source, r#"{"xs": [1, 2]}"#).unwrap(), "<1>\n\n<2>\n\n");
     }
 
     #[test]
     fn generation_blocks_keep_their_variables() {
         let source = "{% set a = 1 %}{% generation %}{% set a = 2 %}{% endgeneration %}{{ a }}";
-        assert_eq!(render(source, "{}").unwrap(), "1");
+        assert_eq!(rendered(source, "{}").unwrap(), "1");
     }
 
     #[test]
     fn endless_work_ends() {
         let loops = "{% for a in range(9999) %}".repeat(3) + &"{% endfor %}".repeat(3);
-        let error = render(&loops, "{}").unwrap_err();
+        let error = rendered(&loops, "{}").unwrap_err();
         assert!(error.contains("fuel"), "{error}");
-        let error = render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{}").unwrap_err();
+        let error = rendered("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{}").unwrap_err();
         assert!(error.contains("recursion"), "{error}");
     }
 
@@ -254,11 +272,34 @@ mod tests {
     fn endless_output_ends() {
         let variables = format!(r#"{{"x": "{}"}}"#, "x".repeat(100_000));
         let endless = "{% for a in range(9999) %}{{ x }}{% endfor %}";
-        assert!(render(endless, &variables).unwrap_err().contains("67108864 bytes"));
+        assert!(rendered(endless, &variables).unwrap_err().contains("67108864 bytes"));
         let caught = format!("{{% set y %}}{endless}{{% endset %}}");
-        assert!(render(&caught, &variables).unwrap_err().contains("67108864 bytes"));
+        assert!(rendered(&caught, &variables).unwrap_err().contains("67108864 bytes"));
         let raw = format!("{{% for a in range(9999) %}}{}{{% endfor %}}", "x".repeat(10_000));
-        assert!(render(&raw, "{}").unwrap_err().contains("67108864 bytes"));
+        assert!(rendered(&raw, "{}").unwrap_err().contains("67108864 bytes"));
+    }
+
+    #[test]
+    fn endless_memory_ends() {
+        let doubling = |step: &str| {
+            let start = "{% set n = namespace(x='xxxxxxxx', l=[1, 2]) %}";
+            format!("{start}{{% for a in range(60) %}}{{% set {step} %}}{{% endfor %}}")
+        };
+        for source in [
+            &doubling("n.x = n.x ~ n.x"),
+            &doubling("n.x = n.x + n.x"),
+            &doubling("n.x = [n.x, n.x]|join(n.x)"),
+            &doubling("n.l = (n.l + n.l)|list"),
+            "{% set x = 'x' * 50000000 %}{{ x|replace('x', x)|length }}",
+            "{% set x = [1] * 90000000 %}{{ x|list|length }}",
+        ] {
+            let template = Template::compile(source.as_bytes()).unwrap();
+            for _ in 0..2 {
+                let error = template.render(b"{}", None).err().unwrap_or_default();
+                assert!(error.contains("268435456 bytes of memory"), "{source}: {error}");
+            }
+        }
+        assert_eq!(rendered("{{ 'x' * 3 }}", "{}").unwrap(), "xxx");
     }
 
     #[test]
@@ -268,7 +309,7 @@ mod tests {
         let nest = format!(
             "{{% set n = namespace(x=1) %}}{{% for a in range(9000) %}}{levels}{{% endfor %}}"
         );
-        let render_with = |show| render(&format!("{nest}{show}"), "{}");
+        let render_with = |show| rendered(&format!("{nest}{show}"), "{}");
         assert_eq!(render_with("").unwrap(), "");
         assert_eq!(render_with("{{ n.x }}").unwrap().len(), 2 * 9000 * 99 + 1);
         assert!(render_with("{{ n.x|tojson }}").unwrap_err().contains("deeper than 500"));
@@ -276,17 +317,17 @@ mod tests {
 
     #[test]
     fn errors_name_the_line() {
-        let error = render("a\nb{{ raise_exception('no system role') }}", "{}").unwrap_err();
+        let error = rendered("a\nb{{ raise_exception('no system role') }}", "{}").unwrap_err();
         assert!(error.contains("line 2") && error.contains("no system role"), "{error}");
-        let error = render("a\n\n{% if %}", "{}").unwrap_err();
+        let error = rendered("a\n\n{% if %}", "{}").unwrap_err();
         assert!(error.contains("line 3"), "{error}");
-        assert!(render("{{ messages[0].content.x }}", r#"{"messages": []}"#).is_err());
+        assert!(rendered("{{ messages[0].content.x }}", r#"{"messages": []}"#).is_err());
     }
 
     #[test]
     fn strftime_now_writes_the_year_and_refuses_nonsense() {
-        let year: i32 = render("{{ strftime_now('%Y') }}", "{}").unwrap().parse().unwrap();
+        let year: i32 = rendered("{{ strftime_now('%Y') }}", "{}").unwrap().parse().unwrap();
         assert!(year > 2024);
-        assert!(render("{{ strftime_now('%Q!') }}", "{}").is_err());
+        assert!(rendered("{{ strftime_now('%Q!') }}", "{}").is_err());
     }
 }

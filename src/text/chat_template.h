@@ -1,6 +1,6 @@
 // Chat templates: Jinja that turns messages into the prompt a model was trained on, rendered as
 // Hugging Face Transformers renders it. A template comes with a model file and is not trusted: it
-// sees nothing but its variables, and how long it runs and how much it writes is bounded. Nor are
+// sees nothing but its variables, and its work, memory and output are bounded. Nor are
 // messages: a control token that is spelled out in one ("<|im_start|>") is text in the prompt.
 #pragma once
 

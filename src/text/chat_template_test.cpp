@@ -155,6 +155,10 @@ TEST(ChatTemplate, HostileInputEndsInAnError) {
              "{% endfor %}{% endfor %}",
              "[]"));
   EXPECT_FALSE(render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "[]"));
+  EXPECT_THAT(error_of(render("{% set n = namespace(x=messages|string) %}{% for i in range(99) %}"
+                              "{% set n.x = n.x ~ n.x %}{% endfor %}",
+                              "[1]")),
+              HasSubstr("bytes of memory"));
   EXPECT_FALSE(render(std::string(100'000, '('), "[]", {}).value_or("").empty());
   EXPECT_FALSE(render("{{ " + std::string(100'000, '(') + " }}", "[]"));
   EXPECT_FALSE(render("{{ " + std::string(100'000, '[') + " }}", "[]"));

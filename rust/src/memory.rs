@@ -1,0 +1,170 @@
+//! Runs work that nobody has vouched for with a bound on its memory.
+//!
+//! Code that asks for memory takes it for granted: an allocator that refuses ends the program, and
+//! it may not unwind. So a thread that asks for more than its bound stops where it stands and never
+//! goes on, and what it holds is lost. Whoever started it is told, and should not start the same
+//! work again. While such work holds a lock that others want, it must not allocate.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ptr;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::Builder;
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+thread_local! {
+    /// Of a thread that is bounded: whom to tell, and the bytes that it may still ask for.
+    static PROGRESS: Cell<*const Progress> = const { Cell::new(ptr::null()) };
+    static LEFT: Cell<usize> = const { Cell::new(0) };
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Running,
+    Done,
+    Stopped,
+}
+
+struct Progress {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Progress {
+    fn set(&self, state: State) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        self.changed.notify_all();
+    }
+
+    fn wait(&self) -> State {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = self.changed.wait_while(state, |state| *state == State::Running);
+        *ended.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The bound of this thread, which ends when the work is over, by a panic too.
+struct Bound(Arc<Progress>);
+
+impl Bound {
+    fn begin(progress: Arc<Progress>, bytes: usize) -> Self {
+        LEFT.set(bytes);
+        PROGRESS.set(Arc::as_ptr(&progress));
+        Self(progress)
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        PROGRESS.set(ptr::null());
+        self.0.set(State::Done);
+    }
+}
+
+/// What `work` returns, run on a thread with a stack of `stack_bytes`; nothing where it needed more
+/// than `bytes` of memory besides. An error where the system gives no thread.
+pub fn bounded<T: Send + 'static>(
+    stack_bytes: usize,
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> std::io::Result<Option<T>> {
+    let progress =
+        Arc::new(Progress { state: Mutex::new(State::Running), changed: Condvar::new() });
+    let of_thread = Arc::clone(&progress);
+    let thread = Builder::new().stack_size(stack_bytes).spawn(move || {
+        let _bound = Bound::begin(of_thread, bytes);
+        work()
+    })?;
+    match progress.wait() {
+        State::Stopped => Ok(None),
+        _ => Ok(Some(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))),
+    }
+}
+
+fn charge(bytes: usize) {
+    let progress = PROGRESS.get();
+    if progress.is_null() {
+        return;
+    }
+    match LEFT.get().checked_sub(bytes) {
+        Some(left) => LEFT.set(left),
+        // A panic holds locks of the standard library while it is reported.
+        None if std::thread::panicking() => LEFT.set(0),
+        None => {
+            PROGRESS.set(ptr::null()); // what follows may allocate
+                                       // SAFETY: `Bound` keeps it until this thread's work ends, which it never does now.
+            unsafe { &*progress }.set(State::Stopped);
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+fn give_back(bytes: usize) {
+    LEFT.set(LEFT.get().saturating_add(bytes));
+}
+
+// SAFETY: the system's allocator does the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        charge(layout.size());
+        System.alloc(layout)
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        charge(layout.size());
+        System.alloc_zeroed(layout)
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        give_back(layout.size());
+        System.dealloc(memory, layout);
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new_bytes: usize) -> *mut u8 {
+        charge(new_bytes);
+        give_back(layout.size());
+        System.realloc(memory, layout, new_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STACK: usize = 1 << 20;
+
+    #[test]
+    fn what_fits_is_done() {
+        let in_turn = || (0..100).map(|_| vec![1u8; 900].len()).sum::<usize>();
+        assert_eq!(bounded(STACK, 1000, in_turn).unwrap(), Some(90_000));
+        let grown = || (0..500u16).collect::<Vec<u16>>().len();
+        assert_eq!(bounded(STACK, 2000, grown).unwrap(), Some(500));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_stopped() {
+        assert_eq!(bounded(STACK, 1000, || vec![1u8; 1001].len()).unwrap(), None);
+        assert_eq!(bounded(STACK, 1000, || vec![0u8; 1001].len()).unwrap(), None);
+        let growing = || {
+            let mut text = String::new();
+            loop {
+                text.push('x');
+                std::hint::black_box(&text);
+            }
+        };
+        assert_eq!(bounded(STACK, 1000, growing).unwrap(), None::<()>);
+        assert_eq!(vec![1u8; 5000].len(), 5000); // this thread has no bound
+    }
+
+    #[test]
+    fn a_panic_is_passed_on() {
+        let panicking = || bounded(STACK, 10_000, || panic!("on purpose"));
+        assert!(std::panic::catch_unwind(panicking).is_err());
+    }
+}
