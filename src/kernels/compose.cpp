@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "kernels/unroll.h"
 #include "kernels/wgsl_files.h"
 
 namespace weft::kernels {
@@ -45,6 +46,12 @@ NameList sorted_names(NameList names, NameList WgslFile::* member,
   return names;
 }
 
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+}
+
 std::string text_of(const Variant& variant, const std::vector<const WgslFile*>& files) {
   std::string text;
   for (const auto name : sorted_names(variant.enables, &WgslFile::enables, files)) {
@@ -58,7 +65,11 @@ std::string text_of(const Variant& variant, const std::vector<const WgslFile*>& 
   for (const auto& [name, value] : variant.constants) {
     text += fmt::format("const {} = {}u;\n", name, value);
   }
-  for (const WgslFile* file : files) text.append(file->text);
+  for (const WgslFile* file : files) {
+    if (variant.loops == Loops::kKept) text.append(file->text);
+    if (variant.loops == Loops::kUnrolled) text += unroll(file->text, variant.constants);
+  }
+  for (const auto& [from, to] : variant.renames) replace_all(text, from, to);
   return text;
 }
 

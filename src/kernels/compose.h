@@ -10,6 +10,9 @@
 
 namespace weft::kernels {
 
+// What becomes of loops marked for unroll() (unroll.h).
+enum class Loops : uint8_t { kUnrolled, kKept };
+
 // WGSL has no preprocessor; this is all that varies besides immediates.
 struct Variant {
   using Names = std::pair<std::string_view, std::string_view>;
@@ -22,6 +25,8 @@ struct Variant {
   std::vector<std::pair<std::string_view, uint32_t>>
       constants;  // {"kHeads", 4}: const kHeads = 4u;
   std::vector<gpu::Override> overrides;
+  Loops loops = Loops::kUnrolled;
+  std::vector<Names> renames;  // {"subgroupAdd(", "add_of_lanes("}: text that becomes other text
 };
 
 // Directives first, then aliases and constants, then the files, each after what it imports and

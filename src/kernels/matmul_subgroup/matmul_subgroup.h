@@ -1,0 +1,40 @@
+// product.h for many rows, on matrix units: f16 multiplicands, f32 sums. Weights are unpacked to
+// f16 in workgroup memory. x is f16 here; who writes it holds values to f16's range, as a residual
+// stream that left it would leave it in other engines' f16 too, and a scale for each row would cost
+// every kernel that writes x a pass over the row.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "gpu/device.h"
+#include "kernels/dispatch.h"
+#include "kernels/product/product.h"
+#include "kernels/subgroup_matrix.h"
+
+namespace weft::kernels {
+
+struct MatmulSubgroupVariant {
+  SubgroupMatrix matrix;
+  uint32_t tile_rows, tile_n, tile_k;  // of a workgroup; tile_k: a multiple of 32 that divides k
+  uint32_t part_rows, part_n;          // of a subgroup; divide the tile, multiples of the matrix
+  uint32_t splits;                     // workgroups that share a tile's k
+};
+
+// The fastest known for steps that mostly have `rows` rows. Nothing without matrix units, or where
+// k is not a multiple of 32 or n of 4.
+[[nodiscard]] std::optional<MatmulSubgroupVariant> matmul_subgroup_variant(
+    const gpu::AdapterInfo& info, const WeightLayout& weight, uint32_t rows);
+
+// What `rows` rows need of `parts` below; 0 where nothing is split.
+[[nodiscard]] uint64_t matmul_parts_bytes(const MatmulSubgroupVariant& variant,
+                                          const WeightLayout& weight, uint32_t rows);
+
+// One dispatch, or two where k is split: then partial sums lie in `parts` between them.
+// product.x is f16 [rows, k]; y_stride and y_first are multiples of 4.
+[[nodiscard]] std::vector<Dispatch> matmul_subgroup(gpu::Device& device, const Product& product,
+                                                    const MatmulSubgroupVariant& variant,
+                                                    const gpu::Binding& parts);
+
+}  // namespace weft::kernels
