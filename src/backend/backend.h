@@ -11,12 +11,13 @@
 #include "base/error.h"
 #include "base/token.h"
 #include "model/spec.h"
-#include "sample/candidate.h"
+#include "sample/chain.h"
 
 namespace weft::backend {
 
-inline constexpr uint32_t kBlockTokens = 32;    // tokens of one KV block
-inline constexpr uint32_t kMaxCandidates = 64;  // of Output::kCandidates
+inline constexpr uint32_t kBlockTokens = 32;  // tokens of one KV block
+// What Output::kDrawn can do.
+inline constexpr sample::DrawLimits kDrawLimits{.max_top_k = 64, .max_edits = 256};
 
 struct Options {
   uint32_t max_sequences = 1;   // slots; at most this many sequences in one step
@@ -28,19 +29,20 @@ struct Options {
 
 // What one sequence wants from the step. Rows come back in order.
 enum class Output : uint8_t {
-  kNone,        // its keys and values only: a chunk of a prompt that goes on
-  kGreedy,      // the most likely next token; also kept on the device as the slot's next input
-  kCandidates,  // the kMaxCandidates most likely next tokens, best first
-  kLogits,      // logits of its last row
-  kAllLogits,   // logits of all its rows
+  kNone,       // its keys and values only: a chunk of a prompt that goes on
+  kGreedy,     // the most likely next token; also kept on the device as the slot's next input
+  kDrawn,      // the next token as `draw` chooses it; kept likewise
+  kLogits,     // logits of its last row
+  kAllLogits,  // logits of all its rows
 };
 
 struct SequenceStep {
   uint32_t slot;                     // [0, max_sequences): the same for all of a sequence's steps
-  std::span<const Token> tokens;     // empty: one row, whose token is what kGreedy left in the slot
+  std::span<const Token> tokens;     // empty: one row, whose token was chosen last for the slot
   uint32_t pos;                      // of the first row; all earlier positions are in the KV cache
   std::span<const uint32_t> blocks;  // block of positions [32 i, 32 i + 31] for each i that is used
   Output output = Output::kNone;
+  sample::Draw draw = {};  // of kDrawn: within kDrawLimits, n_ahead less than max_in_flight
 
   [[nodiscard]] uint32_t rows() const {
     return tokens.empty() ? 1U : static_cast<uint32_t>(tokens.size());
@@ -48,9 +50,8 @@ struct SequenceStep {
 };
 
 struct SequenceOutput {
-  Token token = 0;                            // kGreedy
-  std::vector<sample::Candidate> candidates;  // kCandidates: in the order of sample::better()
-  std::vector<float> logits;                  // kLogits: [vocab]; kAllLogits: [rows, vocab]
+  Token token = 0;            // kGreedy, kDrawn
+  std::vector<float> logits;  // kLogits: [vocab]; kAllLogits: [rows, vocab]
 };
 
 // Bytes really allocated for this model.

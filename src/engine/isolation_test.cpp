@@ -47,16 +47,20 @@ class Isolation : public ::testing::TestWithParam<const char*> {
     return ask(*engine_, request).get().tokens;
   }
 
-  // Starts it, and cancels it when `n` tokens were generated.
+  // Starts it, and cancels it when `n` tokens were generated; until then the engine waits.
   void cancel_after(uint32_t n, Request request) {
     std::promise<void> reached;
+    std::promise<void> cancelled;
     request.max_tokens.reset();
-    request.on_token = [&reached, n, seen = 0U](const TokenEvent&) mutable {
-      if (++seen == n) reached.set_value();
+    request.on_token = [&, n, seen = 0U](const TokenEvent&) mutable {
+      if (++seen != n) return;
+      reached.set_value();
+      cancelled.get_future().wait();
     };
     Asked asked = ask(*engine_, request);
     reached.get_future().wait();
     engine_->cancel(asked.id);
+    cancelled.set_value();
     EXPECT_EQ(asked.get().finish.reason, FinishReason::kCancel);
   }
 

@@ -82,7 +82,7 @@ void Scheduler::step() {
 // would from then on run in other steps than the rest: one step of all costs less than two of some.
 bool Scheduler::host_chooses_next() const {
   return std::ranges::any_of(running_, [](const SequencePtr& sequence) {
-    return sequence->output != backend::Output::kGreedy && sequence->rows_ready() == 0;
+    return sequence->output == backend::Output::kLogits && sequence->rows_ready() == 0;
   });
 }
 
@@ -177,10 +177,7 @@ void Scheduler::collect() {
 }
 
 void Scheduler::take(Sequence& sequence, backend::SequenceOutput result) {
-  if (sequence.output == backend::Output::kGreedy) return accept(sequence, result.token, {});
-  if (sequence.output == backend::Output::kCandidates) {
-    return accept(sequence, sequence.chain.choose(result.candidates, sequence.n_known()), {});
-  }
+  if (sequence.output != backend::Output::kLogits) return accept(sequence, result.token, {});
   const Token token = sequence.chain.choose(result.logits, sequence.tokens);
   std::optional<sample::Logprobs> logprobs;
   if (sequence.request.logprobs) {

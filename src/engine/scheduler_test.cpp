@@ -219,9 +219,27 @@ TEST(Scheduler, RunsAheadAndForgetsWhatWasPastTheEnd) {
   }
 }
 
+// Drawn by the backend ahead of the host, or by the host itself, with penalties that look back on
+// what the host does not know yet.
+TEST(Scheduler, WhatIsDrawnAheadIsWhatTheHostWouldDraw) {
+  for (const int32_t repeat_last_n : {1, 2, 5, 64}) {
+    Request request = {.prompt = prompt_of(7, 3),
+                       .sampling = {.temperature = 1.5F,
+                                    .presence_penalty = 4,
+                                    .repeat_last_n = repeat_last_n,
+                                    .seed = 5},
+                       .max_tokens = 90};
+    Bench bench(small(1, 8, 4));
+    const std::vector<Token> drawn = bench.run_one(request).tokens;
+    EXPECT_EQ(bench.backend.most_in_flight(), 4U);
+    request.logprobs = 1;  // so the host chooses
+    EXPECT_EQ(bench.run_one(request).tokens, drawn);
+  }
+}
+
 TEST(Scheduler, SequencesThatTheHostSamplesShareTheirSteps) {
   Bench bench(small(2, 32, 4));
-  Request request = {.prompt = prompt_of(5, 1), .max_tokens = 100};
+  Request request = {.prompt = prompt_of(5, 1), .sampling = {.top_k = 0}, .max_tokens = 100};
   bench.add(request);
   for (int i = 0; i < 11; ++i) bench.scheduler.step();
   bench.add(request);

@@ -11,12 +11,12 @@ namespace {
 
 backend::Output output_for(const Request& request) {
   if (request.logprobs) return backend::Output::kLogits;
-  switch (sample::input_needed(request.sampling, backend::kMaxCandidates)) {
-    case sample::Input::kGreedy:
+  switch (sample::chooser_for(request.sampling, backend::kDrawLimits)) {
+    case sample::Chooser::kArgmax:
       return backend::Output::kGreedy;
-    case sample::Input::kCandidates:
-      return backend::Output::kCandidates;
-    case sample::Input::kLogits:
+    case sample::Chooser::kDraw:
+      return backend::Output::kDrawn;
+    case sample::Chooser::kHost:
       break;
   }
   return backend::Output::kLogits;
@@ -40,7 +40,7 @@ Sequence::Sequence(RequestId id_, Request request_, const text::Tokenizer* token
 uint32_t Sequence::rows_ready() const {
   if (submitted < n_known()) return n_known() - submitted;
   const uint32_t tokens_asked_for = submitted + 1 - usage.prompt_tokens;
-  return output == backend::Output::kGreedy && tokens_asked_for < limit ? 1 : 0;
+  return output != backend::Output::kLogits && tokens_asked_for < limit ? 1 : 0;
 }
 
 backend::SequenceStep Sequence::take_rows(uint32_t n) {
@@ -50,6 +50,9 @@ backend::SequenceStep Sequence::take_rows(uint32_t n) {
   if (submitted < n_known()) step.tokens = std::span(tokens).subspan(submitted, n);
   submitted += n;
   if (submitted >= n_known()) step.output = output;
+  if (step.output == backend::Output::kDrawn) {
+    step.draw = chain.draw(tokens, submitted - n_known());
+  }
   return step;
 }
 

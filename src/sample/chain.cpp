@@ -5,14 +5,14 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "sample/most_likely.h"
 #include "sample/random.h"
 #include "sample/stages.h"
 
 namespace weft::sample {
 namespace {
 
-// A broken model's NaN would break sorting too.
-float without_nan(float logit) { return std::isnan(logit) ? -HUGE_VALF : logit; }
+constexpr uint32_t kFew = 1024;  // candidates that are found faster without listing all
 
 void list_all(std::span<const float> logits, std::vector<Candidate>& candidates) {
   candidates.resize(logits.size());
@@ -21,68 +21,87 @@ void list_all(std::span<const float> logits, std::vector<Candidate>& candidates)
   }
 }
 
-}  // namespace
-
-Input input_needed(const Params& params, uint32_t max_candidates) {
-  if (params.has_penalties() || !params.logit_bias.empty()) return Input::kLogits;
-  if (params.temperature == 0) return Input::kGreedy;
-  if (params.top_k != 0 && params.top_k <= max_candidates) return Input::kCandidates;
-  return Input::kLogits;
-}
-
-Token Chain::choose(std::span<const float> logits, std::span<const Token> history) {
-  CHECK(!logits.empty());
-  list_all(logits, candidates_);
-  apply_bias();
-  if (params_.has_penalties()) apply_penalties(history);
-  return draw(history.size());
-}
-
-Token Chain::choose(std::span<const Candidate> best_first, uint64_t position) {
-  CHECK(!best_first.empty());
-  candidates_.assign(best_first.begin(), best_first.end());
-  for (Candidate& candidate : candidates_) candidate.logit = without_nan(candidate.logit);
-  return draw(position);
-}
-
-// Both work while candidates_[token] is still the token's.
-void Chain::apply_bias() {
-  for (const LogitBias& bias : params_.logit_bias) {
-    if (bias.token < candidates_.size()) candidates_[bias.token].logit += bias.bias;
+// Both work while candidates[token] is still the token's.
+void apply_bias(std::span<const LogitBias> biases, std::vector<Candidate>& candidates) {
+  for (const LogitBias& bias : biases) {
+    if (bias.token < candidates.size()) candidates[bias.token].logit += bias.bias;
   }
 }
 
-void Chain::apply_penalties(std::span<const Token> history) {
-  if (params_.repeat_last_n >= 0) {
-    history =
-        history.last(std::min<size_t>(history.size(), static_cast<size_t>(params_.repeat_last_n)));
-  }
+void apply_penalties(const Params& params, std::span<const Token> seen,
+                     std::vector<Candidate>& candidates) {
   std::unordered_map<Token, uint32_t> counts;
-  for (const Token token : history) ++counts[token];
+  for (const Token token : seen) ++counts[token];
   for (const auto& [token, count] : counts) {
-    CHECK(token < candidates_.size());
-    float& logit = candidates_[token].logit;
-    logit = logit > 0 ? logit / params_.repeat_penalty : logit * params_.repeat_penalty;
-    logit -= static_cast<float>(count) * params_.frequency_penalty + params_.presence_penalty;
+    CHECK(token < candidates.size());
+    float& logit = candidates[token].logit;
+    logit = logit > 0 ? logit / params.repeat_penalty : logit * params.repeat_penalty;
+    logit -= static_cast<float>(count) * params.frequency_penalty + params.presence_penalty;
   }
 }
 
-Token Chain::draw(uint64_t position) {
-  if (params_.temperature == 0) return std::ranges::min(candidates_, better).token;
-  if (params_.top_k != 0) keep_top_k(candidates_, params_.top_k);
-  if (params_.typical_p < 1) keep_typical(candidates_, params_.typical_p);
-  if (params_.top_p < 1) keep_top_p(candidates_, params_.top_p);
-  if (params_.min_p > 0) keep_min_p(candidates_, params_.min_p);
-  const Weights w = weights(candidates_, params_.temperature);
-  double left = uniform(seed_, position) * w.sum;
+Token choose_from(std::vector<Candidate>& candidates, const Params& params, double uniform) {
+  if (params.temperature == 0) return std::ranges::min(candidates, better).token;
+  if (params.top_k != 0) keep_top_k(candidates, params.top_k);
+  if (params.typical_p < 1) keep_typical(candidates, params.typical_p);
+  if (params.top_p < 1) keep_top_p(candidates, params.top_p);
+  if (params.min_p > 0) keep_min_p(candidates, params.min_p);
+  const Weights w = weights(candidates, params.temperature);
+  double left = uniform * w.sum;
   size_t last_possible = 0;
-  for (size_t i = 0; i < candidates_.size(); ++i) {
+  for (size_t i = 0; i < candidates.size(); ++i) {
     if (w.of[i] == 0) continue;
-    if (left < w.of[i]) return candidates_[i].token;
+    if (left < w.of[i]) return candidates[i].token;
     left -= w.of[i];
     last_possible = i;
   }
-  return candidates_[last_possible].token;  // rounding used up what the sum had
+  return candidates[last_possible].token;  // rounding used up what the sum had
+}
+
+}  // namespace
+
+Chooser chooser_for(const Params& params, const DrawLimits& limits) {
+  uint64_t edits = params.logit_bias.size();
+  if (params.has_penalties()) {
+    if (params.repeat_last_n < 0) return Chooser::kHost;
+    edits += static_cast<uint64_t>(params.repeat_last_n);
+  }
+  if (edits > limits.max_edits) return Chooser::kHost;
+  if (params.temperature == 0) return edits == 0 ? Chooser::kArgmax : Chooser::kDraw;
+  return params.top_k != 0 && params.top_k <= limits.max_top_k ? Chooser::kDraw : Chooser::kHost;
+}
+
+Token choose(std::span<const float> logits, const Draw& draw, std::vector<Candidate>& memory) {
+  CHECK(!logits.empty() && draw.n_ahead == 0);
+  const Params& params = *draw.params;
+  const bool has_edits = !params.logit_bias.empty() || !draw.seen.empty();
+  if (!has_edits && params.top_k != 0 && params.top_k <= kFew) {
+    memory = most_likely(logits, params.top_k);  // the rest would be dropped first of all
+  } else {
+    list_all(logits, memory);
+    apply_bias(params.logit_bias, memory);
+    apply_penalties(params, draw.seen, memory);
+  }
+  return choose_from(memory, params, draw.uniform);
+}
+
+Token Chain::choose(std::span<const float> logits, std::span<const Token> history) {
+  return sample::choose(logits, draw(history), candidates_);
+}
+
+Draw Chain::draw(std::span<const Token> history, uint32_t n_ahead) const {
+  const size_t position = history.size() + n_ahead;
+  size_t n_seen = position;
+  if (!params_.has_penalties()) {
+    n_seen = 0;
+  } else if (params_.repeat_last_n >= 0) {
+    n_seen = std::min(position, static_cast<size_t>(params_.repeat_last_n));
+  }
+  const auto ahead_seen = static_cast<uint32_t>(std::min<size_t>(n_ahead, n_seen));
+  return {.params = &params_,
+          .uniform = uniform(seed_, position),
+          .seen = history.last(n_seen - ahead_seen),
+          .n_ahead = ahead_seen};
 }
 
 Logprobs logprobs(std::span<const float> logits, Token chosen, uint32_t n_top) {

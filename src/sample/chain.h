@@ -7,17 +7,28 @@
 
 #include "base/token.h"
 #include "sample/candidate.h"
+#include "sample/draw.h"
 #include "sample/params.h"
 
 namespace weft::sample {
 
-// The least a chain must be given to choose exactly the token it would choose from all logits.
-enum class Input : uint8_t {
-  kGreedy,      // the most likely token: nothing is left to choose
-  kCandidates,  // the `max_candidates` best, in the order of better()
-  kLogits,      // all logits
+// Who can choose the token.
+enum class Chooser : uint8_t {
+  kArgmax,  // nothing is left to choose: it is the most likely one
+  kDraw,    // whoever takes a Draw within DrawLimits
+  kHost,    // the chain, from all logits
 };
-[[nodiscard]] Input input_needed(const Params& params, uint32_t max_candidates);
+
+struct DrawLimits {
+  uint32_t max_top_k;  // candidates that a draw chooses from
+  uint32_t max_edits;  // tokens whose logits biases and penalties change
+};
+[[nodiscard]] Chooser chooser_for(const Params& params, const DrawLimits& limits);
+
+// The chain itself. `logits`: one for each token of the vocabulary; biases of tokens beyond it are
+// ignored. `draw.n_ahead` is 0. `memory` is what it works in.
+[[nodiscard]] Token choose(std::span<const float> logits, const Draw& draw,
+                           std::vector<Candidate>& memory);
 
 // One sequence's chain. What it chooses depends on parameters, seed, history and logits only: it
 // keeps nothing from token to token but memory to work in.
@@ -26,20 +37,16 @@ class Chain {
   // `params` has passed check_params().
   Chain(Params params, uint64_t seed) : params_(std::move(params)), seed_(seed) {}
 
-  // `history`: the sequence so far, prompt included. `logits`: one for each token of the
-  // vocabulary; biases of tokens beyond it are ignored.
+  // `history`: the sequence so far, prompt included.
   [[nodiscard]] Token choose(std::span<const float> logits, std::span<const Token> history);
 
-  // Where input_needed() is kCandidates; `position` is history.size() of the other form.
-  [[nodiscard]] Token choose(std::span<const Candidate> best_first, uint64_t position);
+  // The same choice for a backend that has chosen `n_ahead` more tokens. Refers to both for as long
+  // as it is used.
+  [[nodiscard]] Draw draw(std::span<const Token> history, uint32_t n_ahead = 0) const;
 
   [[nodiscard]] uint64_t seed() const { return seed_; }
 
  private:
-  void apply_bias();
-  void apply_penalties(std::span<const Token> history);
-  [[nodiscard]] Token draw(uint64_t position);
-
   Params params_;
   uint64_t seed_;
   std::vector<Candidate> candidates_;

@@ -6,14 +6,18 @@
 #include <random>
 #include <set>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "sample/random.h"
 #include "sample/stages.h"
 
 namespace weft::sample {
 namespace {
 
-constexpr uint32_t kMaxCandidates = 64;
+using testing::ElementsAre;
+
+constexpr DrawLimits kLimits{.max_top_k = 64, .max_edits = 256};
 
 // Everything off: the model's own distribution.
 Params plain() { return {.temperature = 1, .top_k = 0, .typical_p = 1, .top_p = 1, .min_p = 0}; }
@@ -229,41 +233,44 @@ TEST(Chain, DrawsAsOftenAsTheReferenceSays) {
   }
 }
 
-TEST(Chain, CandidatesGiveWhatAllLogitsGive) {
-  std::mt19937 random(11);
-  for (int round = 0; round < 200; ++round) {
-    std::vector<float> logits(500);
-    // Few values, so that many logits are equal and order decides.
-    for (float& logit : logits) logit = static_cast<float>(random() % 9);
-    Params params;
-    params.top_k = 1 + static_cast<uint32_t>(random() % kMaxCandidates);
-    params.typical_p = round % 2 == 0 ? 1.0F : 0.7F;
-    ASSERT_EQ(input_needed(params, kMaxCandidates), Input::kCandidates);
-    std::vector<Candidate> best(logits.size());
-    for (Token t = 0; t < logits.size(); ++t) best[t] = {t, logits[t]};
-    std::ranges::sort(best, better);
-    best.resize(kMaxCandidates);
-    Chain chain(params, random());
-    const std::vector<Token> history(static_cast<size_t>(round), 0);
-    EXPECT_EQ(chain.choose(logits, history), chain.choose(best, history.size()));
-  }
+TEST(Chain, ADrawSeesWhatPenaltiesLookBackOn) {
+  const std::vector<Token> history{1, 2, 3, 4, 5};
+  Params params = plain();
+  EXPECT_TRUE(Chain(params, 1).draw(history).seen.empty());
+  params.presence_penalty = 1;
+  params.repeat_last_n = 3;
+  const Chain chain(params, 1);
+  EXPECT_THAT(chain.draw(history).seen, ElementsAre(3, 4, 5));
+  const Draw ahead = chain.draw(history, 2);
+  EXPECT_THAT(ahead.seen, ElementsAre(5));
+  EXPECT_EQ(ahead.n_ahead, 2U);
+  EXPECT_EQ(ahead.uniform, uniform(1, 7));
+  EXPECT_EQ(chain.draw(history, 4).n_ahead, 3U);
+  EXPECT_TRUE(chain.draw(history, 4).seen.empty());
+  params.repeat_last_n = -1;
+  EXPECT_THAT(Chain(params, 1).draw(history, 2).seen, ElementsAre(1, 2, 3, 4, 5));
 }
 
-TEST(InputNeeded, IsTheLeastThatIsExact) {
+TEST(ChooserFor, IsTheFastestThatIsExact) {
+  const auto chooser = [](const Params& params) { return chooser_for(params, kLimits); };
   Params params;
-  EXPECT_EQ(input_needed(params, kMaxCandidates), Input::kCandidates);
-  params.top_k = kMaxCandidates + 1;
-  EXPECT_EQ(input_needed(params, kMaxCandidates), Input::kLogits);
+  EXPECT_EQ(chooser(params), Chooser::kDraw);
+  params.top_k = kLimits.max_top_k + 1;
+  EXPECT_EQ(chooser(params), Chooser::kHost);
   params.top_k = 0;
-  EXPECT_EQ(input_needed(params, kMaxCandidates), Input::kLogits);
+  EXPECT_EQ(chooser(params), Chooser::kHost);
   params.temperature = 0;
-  EXPECT_EQ(input_needed(params, kMaxCandidates), Input::kGreedy);
+  EXPECT_EQ(chooser(params), Chooser::kArgmax);
   params.presence_penalty = 1;
-  EXPECT_EQ(input_needed(params, kMaxCandidates), Input::kLogits);
+  EXPECT_EQ(chooser(params), Chooser::kDraw);
   params.repeat_last_n = 0;  // a penalty that looks at nothing is none
-  EXPECT_EQ(input_needed(params, kMaxCandidates), Input::kGreedy);
+  EXPECT_EQ(chooser(params), Chooser::kArgmax);
   params.logit_bias = {{1, 1}};
-  EXPECT_EQ(input_needed(params, kMaxCandidates), Input::kLogits);
+  EXPECT_EQ(chooser(params), Chooser::kDraw);
+  params.repeat_last_n = static_cast<int32_t>(kLimits.max_edits);
+  EXPECT_EQ(chooser(params), Chooser::kHost);
+  params.repeat_last_n = -1;
+  EXPECT_EQ(chooser(params), Chooser::kHost);
 }
 
 TEST(Logprobs, AreOfTheModelsDistribution) {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "sample/most_likely.h"
 
 namespace weft::testing {
 namespace {
@@ -22,24 +23,12 @@ uint64_t cell(Token token, uint64_t pos) { return mix((uint64_t{token} << 32U) +
 
 uint64_t next_state(uint64_t state, uint64_t one_cell) { return mix(state * 3 + one_cell); }
 
-Token most_likely(const std::vector<float>& logits) {
-  return static_cast<Token>(std::ranges::max_element(logits) - logits.begin());
-}
-
-std::vector<sample::Candidate> best_of(const std::vector<float>& logits) {
-  std::vector<sample::Candidate> all;
-  for (Token token = 0; token < logits.size(); ++token) all.push_back({token, logits[token]});
-  std::ranges::sort(all, sample::better);
-  all.resize(std::min<size_t>(all.size(), backend::kMaxCandidates));
-  return all;
-}
-
 }  // namespace
 
 FakeBackend::FakeBackend(const FakeBackendOptions& options)
     : fake_(options),
       cells_(size_t{options.options.kv_blocks} * kBlockTokens),
-      last_tokens_(options.options.max_sequences) {
+      chosen_(options.options.max_sequences) {
   info_.backend = "fake";
   info_.max_in_flight = options.max_in_flight;
   spec_.vocab = options.vocab;
@@ -92,7 +81,7 @@ backend::SequenceOutput FakeBackend::run(const backend::SequenceStep& step) {
     return cells_[size_t{step.blocks[pos / kBlockTokens]} * kBlockTokens + pos % kBlockTokens];
   };
   for (uint32_t row = 0; row < step.rows(); ++row) {
-    const Token token = step.tokens.empty() ? last_tokens_[step.slot] : step.tokens[row];
+    const Token token = step.tokens.empty() ? chosen_[step.slot].back() : step.tokens[row];
     cell_at(step.pos + row) = cell(token, step.pos + row);
   }
   rows_computed_ += step.rows();
@@ -108,12 +97,28 @@ backend::SequenceOutput FakeBackend::run(const backend::SequenceStep& step) {
   }
   const std::vector<float> logits = logits_of(state);
   if (step.output == Output::kLogits) output.logits = logits;
-  if (step.output == Output::kCandidates) output.candidates = best_of(logits);
-  if (step.output == Output::kGreedy) {
-    output.token = most_likely(logits);
-    last_tokens_[step.slot] = output.token;
-  }
+  if (step.output == Output::kGreedy) choose(step, sample::most_likely(logits), output);
+  if (step.output == Output::kDrawn) choose(step, draw(step, logits), output);
   return output;
+}
+
+void FakeBackend::choose(const backend::SequenceStep& step, Token token,
+                         backend::SequenceOutput& output) {
+  output.token = token;
+  chosen_[step.slot].push_back(token);
+}
+
+// By the chain itself, once it knows the tokens that were chosen ahead of the caller.
+Token FakeBackend::draw(const backend::SequenceStep& step, const std::vector<float>& logits) const {
+  const std::vector<Token>& chosen = chosen_[step.slot];
+  CHECK(step.draw.n_ahead < info_.max_in_flight && step.draw.n_ahead <= chosen.size());
+  std::vector<Token> seen(step.draw.seen.begin(), step.draw.seen.end());
+  seen.insert(seen.end(), chosen.end() - step.draw.n_ahead, chosen.end());
+  sample::Draw known = step.draw;
+  known.seen = seen;
+  known.n_ahead = 0;
+  std::vector<sample::Candidate> memory;
+  return sample::choose(logits, known, memory);
 }
 
 std::vector<float> FakeBackend::logits_of(uint64_t state) const {
@@ -135,7 +140,7 @@ std::vector<float> FakeBackend::expected_logits(std::span<const Token> history) 
 }
 
 std::vector<Token> FakeBackend::expected_tokens(std::vector<Token> history, uint32_t n) const {
-  for (uint32_t i = 0; i < n; ++i) history.push_back(most_likely(expected_logits(history)));
+  for (uint32_t i = 0; i < n; ++i) history.push_back(sample::most_likely(expected_logits(history)));
   return {history.end() - n, history.end()};
 }
 

@@ -51,13 +51,16 @@ class FakeBackend final : public backend::Backend {
  private:
   void check(std::span<const backend::SequenceStep> step) const;
   [[nodiscard]] backend::SequenceOutput run(const backend::SequenceStep& step);
+  void choose(const backend::SequenceStep& step, Token token, backend::SequenceOutput& output);
+  [[nodiscard]] Token draw(const backend::SequenceStep& step,
+                           const std::vector<float>& logits) const;
   [[nodiscard]] std::vector<float> logits_of(uint64_t state) const;
 
   FakeBackendOptions fake_;
   backend::Info info_;
   model::ModelSpec spec_;
-  std::vector<uint64_t> cells_;     // [kv_blocks, kBlockTokens]: each from a token and its position
-  std::vector<Token> last_tokens_;  // by slot
+  std::vector<uint64_t> cells_;  // [kv_blocks, kBlockTokens]: each from a token and its position
+  std::vector<std::vector<Token>> chosen_;  // by slot, for whichever sequence had it
   std::deque<Result<std::vector<backend::SequenceOutput>>> in_flight_;
   std::optional<std::string> failure_;
   uint64_t rows_computed_ = 0;

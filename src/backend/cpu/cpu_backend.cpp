@@ -13,11 +13,12 @@
 #include "backend/cpu/processor.h"
 #include "backend/cpu/profile.h"
 #include "backend/cpu/row_ops.h"
-#include "backend/cpu/select_tokens.h"
 #include "backend/cpu/step_rows.h"
 #include "backend/cpu/thread_pool.h"
 #include "base/check.h"
 #include "formats/dequantize.h"
+#include "sample/chain.h"
+#include "sample/most_likely.h"
 
 namespace weft::backend {
 namespace {
@@ -72,6 +73,7 @@ class CpuBackend final : public Backend {
   RowBuffer logits_;  // one row for each sequence
 
   std::vector<std::optional<Token>> left_in_slots_;
+  std::vector<sample::Candidate> candidates_;  // that a draw works on
   std::optional<Result<std::vector<SequenceOutput>>> finished_;
 };
 
@@ -200,11 +202,12 @@ void CpuBackend::choose(const SequenceStep& sequence, std::span<const float> log
                         SequenceOutput& out) {
   switch (sequence.output) {
     case Output::kGreedy:
-      out.token = most_likely(logits);
+      out.token = sample::most_likely(logits);
       left_in_slots_[sequence.slot] = out.token;
       break;
-    case Output::kCandidates:
-      out.candidates = most_likely(logits, kMaxCandidates);
+    case Output::kDrawn:
+      out.token = sample::choose(logits, sequence.draw, candidates_);
+      left_in_slots_[sequence.slot] = out.token;
       break;
     default:
       out.logits.assign(logits.begin(), logits.end());

@@ -151,12 +151,12 @@ TEST(CpuBackend, OutputsAgreeWithTheLogits) {
 
   step.output = Output::kGreedy;
   EXPECT_EQ(run(*backend, {&step, 1})[0].token, order[0]);
-  step.output = Output::kCandidates;
-  const auto candidates = run(*backend, {&step, 1})[0].candidates;
-  ASSERT_EQ(candidates.size(), kMaxCandidates);
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    EXPECT_EQ(candidates[i].token, order[i]);
-    EXPECT_EQ(candidates[i].logit, logits[order[i]]);
+  step.output = Output::kDrawn;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    sample::Chain chain({.temperature = 2, .presence_penalty = 1, .logit_bias = {{order[3], 2}}},
+                        seed);
+    step.draw = chain.draw(tokens);
+    EXPECT_EQ(run(*backend, {&step, 1})[0].token, chain.choose(logits, tokens));
   }
 }
 

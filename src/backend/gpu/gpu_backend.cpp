@@ -124,7 +124,7 @@ class GpuBackend final : public Backend {
     if (counts.outputs > 0) {
       add(plan_for(plans_.heads, counts.outputs));
       if (run.wanted.greedy) add(plans_.greedy);
-      if (run.wanted.candidates) add(plans_.candidates);
+      if (run.wanted.drawn) add(plans_.drawn);  // over what greedy left for the same outputs
     }
     if (Result<void> ready =
             run.reader.record(device_, recorder, activations_, run.wanted, counts.outputs);

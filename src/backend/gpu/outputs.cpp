@@ -31,7 +31,7 @@ Wanted wanted_of(std::span<const SequenceStep> step) {
     wanted.sequences.push_back({.output = sequence.output, .first = first, .count = count});
     first += count;
     wanted.greedy |= sequence.output == Output::kGreedy;
-    wanted.candidates |= sequence.output == Output::kCandidates;
+    wanted.drawn |= sequence.output == Output::kDrawn;
     wanted.logits |= sequence.output == Output::kLogits || sequence.output == Output::kAllLogits;
   }
   return wanted;
@@ -45,11 +45,8 @@ std::vector<SequenceOutput> outputs_of(const Wanted& wanted, RawOutputs results,
       case Output::kNone:
         break;
       case Output::kGreedy:
+      case Output::kDrawn:
         output.token = results.tokens[sequence.first];
-        break;
-      case Output::kCandidates:
-        output.candidates = part(results.candidates, size_t{sequence.first} * kMaxCandidates,
-                                 std::min(kMaxCandidates, vocab));
         break;
       case Output::kLogits:
       case Output::kAllLogits:
@@ -68,16 +65,14 @@ std::vector<SequenceOutput> outputs_of(const Wanted& wanted, RawOutputs results,
 Result<OutputReader> OutputReader::create(gpu::Device& device, uint32_t vocab,
                                           const Options& options) {
   const uint32_t outputs = max_outputs(options);
-  const uint64_t each = sizeof(uint32_t) + kMaxCandidates * sizeof(sample::Candidate);
-  WEFT_ASSIGN(gpu::Readback small, device.create_readback(outputs * each, "results"));
-  return OutputReader(std::move(small), vocab, outputs);
+  WEFT_ASSIGN(gpu::Readback tokens, device.create_readback(outputs * sizeof(Token), "tokens"));
+  return OutputReader(std::move(tokens), vocab, outputs);
 }
 
 Result<void> OutputReader::record(gpu::Device& device, gpu::Recorder& recorder,
                                   const Activations& from, const Wanted& wanted, uint32_t outputs) {
   outputs_ = outputs;
-  reads_tokens_ = outputs > 0 && wanted.greedy;
-  reads_candidates_ = outputs > 0 && wanted.candidates;
+  reads_tokens_ = outputs > 0 && (wanted.greedy || wanted.drawn);
   reads_logits_ = outputs > 0 && wanted.logits;
   if (reads_logits_ && !logits_) {
     const uint64_t size_bytes = uint64_t{max_outputs_} * vocab_ * sizeof(float);
@@ -86,11 +81,7 @@ Result<void> OutputReader::record(gpu::Device& device, gpu::Recorder& recorder,
     logits_ = std::move(*readback);
   }
   // Tokens are read even where none are wanted: finish() waits for them.
-  recorder.read(from.sampled, 0, small_, 0, max_outputs_ * sizeof(uint32_t));
-  if (reads_candidates_) {
-    recorder.read(from.candidates, 0, small_, max_outputs_ * sizeof(uint32_t),
-                  uint64_t{outputs} * kMaxCandidates * sizeof(sample::Candidate));
-  }
+  recorder.read(from.sampled, 0, tokens_, 0, max_outputs_ * sizeof(Token));
   if (reads_logits_) {
     recorder.read(from.logits, 0, *logits_, 0, uint64_t{outputs} * vocab_ * sizeof(float));
   }
@@ -98,12 +89,8 @@ Result<void> OutputReader::record(gpu::Device& device, gpu::Recorder& recorder,
 }
 
 Result<void> OutputReader::finish(RawOutputs& results) {
-  WEFT_ASSIGN(const std::span<const std::byte> small, small_.wait());
-  if (reads_tokens_) append(results.tokens, small, outputs_);
-  if (reads_candidates_) {
-    append(results.candidates, small.subspan(max_outputs_ * sizeof(uint32_t)),
-           size_t{outputs_} * kMaxCandidates);
-  }
+  WEFT_ASSIGN(const std::span<const std::byte> tokens, tokens_.wait());
+  if (reads_tokens_) append(results.tokens, tokens, outputs_);
   if (reads_logits_) {
     WEFT_ASSIGN(const std::span<const std::byte> logits, logits_->wait());
     append(results.logits, logits, size_t{outputs_} * vocab_);

@@ -21,16 +21,15 @@ struct Wanted {
     uint32_t count;
   };
   std::vector<Sequence> sequences;
-  bool greedy = false, candidates = false, logits = false;  // of any sequence
+  bool greedy = false, drawn = false, logits = false;  // of any sequence
 };
 
 [[nodiscard]] Wanted wanted_of(std::span<const SequenceStep> step);
 
 // What was read so far; the kinds that nobody wants stay empty.
 struct RawOutputs {
-  std::vector<Token> tokens;                  // [outputs]
-  std::vector<sample::Candidate> candidates;  // [outputs, kMaxCandidates]
-  std::vector<float> logits;                  // [outputs, vocab]
+  std::vector<Token> tokens;  // [outputs]
+  std::vector<float> logits;  // [outputs, vocab]
 };
 
 [[nodiscard]] std::vector<SequenceOutput> outputs_of(const Wanted& wanted, RawOutputs results,
@@ -52,15 +51,15 @@ class OutputReader {
   [[nodiscard]] Result<void> finish(RawOutputs& results);
 
  private:
-  OutputReader(gpu::Readback small, uint32_t vocab, uint32_t max_outputs)
-      : small_(std::move(small)), vocab_(vocab), max_outputs_(max_outputs) {}
+  OutputReader(gpu::Readback tokens, uint32_t vocab, uint32_t max_outputs)
+      : tokens_(std::move(tokens)), vocab_(vocab), max_outputs_(max_outputs) {}
 
-  gpu::Readback small_;  // tokens, then candidates
+  gpu::Readback tokens_;
   std::optional<gpu::Readback> logits_;
   uint32_t vocab_;
   uint32_t max_outputs_;
   uint32_t outputs_ = 0;  // that were recorded
-  bool reads_tokens_ = false, reads_candidates_ = false, reads_logits_ = false;
+  bool reads_tokens_ = false, reads_logits_ = false;
 };
 
 }  // namespace weft::backend

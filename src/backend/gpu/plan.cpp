@@ -8,12 +8,12 @@
 #include "kernels/argmax/argmax.h"
 #include "kernels/attention/attention.h"
 #include "kernels/dot_matvec/dot_matvec.h"
+#include "kernels/draw/draw.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/product/product.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope_kv/rope_kv.h"
 #include "kernels/swiglu/swiglu.h"
-#include "kernels/top_k/top_k.h"
 
 namespace weft::backend {
 namespace {
@@ -306,11 +306,19 @@ Result<Plans> build_plans(const PlanInputs& in) {
                                                       .slot_tokens = whole(a.slot_tokens)})) {
     plans.greedy.push_back(std::move(dispatch));
   }
-  WEFT_ASSIGN(auto top_k, kernels::top_k(in.device, in.spec.vocab,
-                                         {.logits = whole(a.logits),
-                                          .scratch = whole(a.top_k_scratch),
-                                          .top = whole(a.candidates)}));
-  for (kernels::Dispatch& dispatch : top_k) plans.candidates.push_back(std::move(dispatch));
+  WEFT_ASSIGN(auto draw,
+              kernels::draw(in.device, {.vocab = in.spec.vocab, .max_edits = kDrawLimits.max_edits},
+                            {.rules = in.step.rules(),
+                             .edits = in.step.edits(),
+                             .rows = in.step.rows(),
+                             .outputs = in.step.outputs(),
+                             .logits = whole(a.logits),
+                             .scratch = whole(a.top_k_scratch),
+                             .candidates = whole(a.candidates),
+                             .sampled = whole(a.sampled),
+                             .slot_tokens = whole(a.slot_tokens),
+                             .drawn_tokens = whole(a.drawn_tokens)}));
+  for (kernels::Dispatch& dispatch : draw) plans.drawn.push_back(std::move(dispatch));
   WEFT_TRY(in.device.wait_for_pipelines());
   return plans;
 }

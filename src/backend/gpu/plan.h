@@ -25,7 +25,7 @@ struct Plans {
   std::vector<SizedPlan> bodies;  // tokens to residual stream and KV cache; ascending by `most`
   std::vector<SizedPlan> heads;   // residual stream to logits
   Plan greedy;                    // logits to sampled tokens, kept for the slots
-  Plan candidates;                // logits to the most likely tokens
+  Plan drawn;                     // logits to tokens by the step's rules, kept likewise
 };
 
 // Which products steps of few rows are made of.

@@ -3,14 +3,20 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 
 #include "backend/gpu/storage.h"
 #include "base/check.h"
 #include "base/checked.h"
+#include "kernels/top_k/top_k.h"
 
 namespace weft::backend {
 namespace {
 
+constexpr size_t kRuleWords = sizeof(kernels::DrawRule) / sizeof(uint32_t);
+constexpr float kForbidden = -1e30F;  // instead of a bias of minus infinity, which WGSL may not see
+
+static_assert(kDrawLimits.max_top_k == kernels::kTopK);
 static_assert(kBlockTokens == kernels::kBlockTokens);
 
 template <class T>
@@ -50,6 +56,10 @@ Result<StepData> StepData::create(gpu::Device& device, const Options& options) {
                                           "block table"));
   WEFT_ASSIGN(data.written_outputs_, Region::create(device, data.max_outputs_, "step outputs"));
   WEFT_ASSIGN(data.tiles_, Region::create(device, tiles * kTileWords, "step tiles"));
+  WEFT_ASSIGN(data.rules_, Region::create(device, data.max_outputs_ * kRuleWords, "step rules"));
+  WEFT_ASSIGN(data.edits_,
+              Region::create(device, size_t{2} * options.max_sequences * kDrawLimits.max_edits,
+                             "step edits"));
   return data;
 }
 
@@ -58,6 +68,8 @@ void StepData::build(std::span<const SequenceStep> step) {
   row_words_.clear();
   outputs_.clear();
   tile_words_.clear();
+  rule_words_.clear();
+  edit_words_.clear();
   table_words_.assign(step.size() * max_blocks_, 0);
   uint32_t seq = 0;
   for (const SequenceStep& sequence : step) {
@@ -100,6 +112,38 @@ void StepData::add_outputs(const SequenceStep& sequence, uint32_t first_row) {
   if (sequence.output == Output::kNone) return;
   const uint32_t first = sequence.output == Output::kAllLogits ? 0 : sequence.rows() - 1;
   for (uint32_t i = first; i < sequence.rows(); ++i) outputs_.push_back(first_row + i);
+  const bool is_drawn = sequence.output == Output::kDrawn;
+  for (uint32_t i = first; i < sequence.rows(); ++i) {
+    append(rule_words_, is_drawn ? add_draw(sequence.draw) : kernels::DrawRule{});
+  }
+}
+
+kernels::DrawRule StepData::add_draw(const sample::Draw& draw) {
+  const sample::Params& params = *draw.params;
+  CHECK(draw.n_ahead < kernels::kDrawnTokens);
+  CHECK(params.logit_bias.size() + draw.seen.size() + draw.n_ahead <= kDrawLimits.max_edits);
+  const kernels::DrawRule rule{
+      .is_drawn = 1,
+      .n_biases = narrow<uint32_t>(params.logit_bias.size()),
+      .n_seen = narrow<uint32_t>(draw.seen.size()),
+      .n_ahead = draw.n_ahead,
+      .first_edit = narrow<uint32_t>(edit_words_.size()),
+      .top_k = params.top_k,
+      .temperature = params.temperature,
+      .typical_p = params.typical_p,
+      .top_p = params.top_p,
+      .min_p = params.min_p,
+      // The next number below, as 1 is out of range.
+      .uniform = static_cast<float>(std::floor(draw.uniform * 0x1p24) * 0x1p-24),
+      .repeat_penalty = params.repeat_penalty,
+      .frequency_penalty = params.frequency_penalty,
+      .presence_penalty = params.presence_penalty};
+  for (const sample::LogitBias& bias : params.logit_bias) {
+    edit_words_.push_back(bias.token);
+    edit_words_.push_back(std::bit_cast<uint32_t>(std::clamp(bias.bias, kForbidden, -kForbidden)));
+  }
+  edit_words_.insert(edit_words_.end(), draw.seen.begin(), draw.seen.end());
+  return rule;
 }
 
 void StepData::write(gpu::Device& device, uint32_t first_output) {
@@ -109,11 +153,15 @@ void StepData::write(gpu::Device& device, uint32_t first_output) {
   table_.write(device, table_words_);
   written_outputs_.write(device, part.first(counts_.outputs));
   tiles_.write(device, tile_words_);
+  rules_.write(
+      device,
+      std::span(rule_words_).subspan(first_output * kRuleWords, counts_.outputs * kRuleWords));
+  edits_.write(device, edit_words_);
 }
 
 uint64_t StepData::size_bytes() const {
   return rows_.size_bytes() + table_.size_bytes() + written_outputs_.size_bytes() +
-         tiles_.size_bytes();
+         tiles_.size_bytes() + rules_.size_bytes() + edits_.size_bytes();
 }
 
 }  // namespace weft::backend

@@ -1,4 +1,5 @@
-// One step in the form the kernels read: rows, block table, outputs and tiles in small buffers.
+// One step in the form the kernels read: rows, block table, outputs, tiles and draws in small
+// buffers.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +11,7 @@
 
 #include "backend/backend.h"
 #include "gpu/device.h"
+#include "kernels/draw/draw.h"
 #include "kernels/step.h"
 
 namespace weft::backend {
@@ -34,6 +36,8 @@ class StepData {
   [[nodiscard]] gpu::Binding block_table() const { return table_.binding(); }
   [[nodiscard]] gpu::Binding outputs() const { return written_outputs_.binding(); }
   [[nodiscard]] gpu::Binding tiles() const { return tiles_.binding(); }
+  [[nodiscard]] gpu::Binding rules() const { return rules_.binding(); }
+  [[nodiscard]] gpu::Binding edits() const { return edits_.binding(); }
   [[nodiscard]] uint64_t size_bytes() const;
 
  private:
@@ -54,11 +58,13 @@ class StepData {
   void add_rows(const SequenceStep& sequence, uint32_t seq);
   void add_tiles(uint32_t first_row, uint32_t n_rows, uint32_t seq);
   void add_outputs(const SequenceStep& sequence, uint32_t first_row);
+  [[nodiscard]] kernels::DrawRule add_draw(const sample::Draw& draw);
 
   uint32_t max_blocks_ = 0;
   uint32_t max_outputs_ = 0;
-  Region rows_, table_, written_outputs_, tiles_;
+  Region rows_, table_, written_outputs_, tiles_, rules_, edits_;
   std::vector<uint32_t> row_words_, table_words_, outputs_, tile_words_;
+  std::vector<uint32_t> rule_words_, edit_words_;
   kernels::StepCounts counts_;
 };
 

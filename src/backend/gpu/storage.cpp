@@ -5,8 +5,8 @@
 #include "base/checked.h"
 #include "kernels/argmax/argmax.h"
 #include "kernels/dot_matvec/dot_matvec.h"
+#include "kernels/draw/draw.h"
 #include "kernels/top_k/top_k.h"
-#include "sample/candidate.h"
 
 namespace weft::backend {
 namespace {
@@ -113,8 +113,10 @@ Result<Activations> Activations::create(gpu::Device& device, const model::ModelS
                     1, "top-k scratch"));
   WEFT_TRY(allocate(a.sampled, outputs, sizeof(uint32_t), "sampled tokens"));
   WEFT_TRY(
-      allocate(a.candidates, outputs * kMaxCandidates, sizeof(sample::Candidate), "candidates"));
+      allocate(a.candidates, outputs * kernels::kTopK, sizeof(kernels::Candidate), "candidates"));
   WEFT_TRY(allocate(a.slot_tokens, options.max_sequences, sizeof(uint32_t), "slot tokens"));
+  WEFT_TRY(allocate(a.drawn_tokens, options.max_sequences, kernels::kDrawnTokens * sizeof(uint32_t),
+                    "drawn tokens"));
   return a;
 }
 

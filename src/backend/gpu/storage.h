@@ -41,9 +41,10 @@ struct Activations {
   gpu::Buffer head_in;                 // [outputs, embd]
   gpu::Buffer logits;                  // [outputs, vocab]
   gpu::Buffer argmax_scratch, top_k_scratch;
-  gpu::Buffer sampled;      // u32 [outputs]
-  gpu::Buffer candidates;   // Candidate [outputs, kMaxCandidates]
-  gpu::Buffer slot_tokens;  // u32 [max_sequences]
+  gpu::Buffer sampled;       // u32 [outputs]
+  gpu::Buffer candidates;    // Candidate [outputs, kTopK]
+  gpu::Buffer slot_tokens;   // u32 [max_sequences]
+  gpu::Buffer drawn_tokens;  // u32 [max_sequences, kDrawnTokens]
   uint64_t size_bytes = 0;
 
   [[nodiscard]] static Result<Activations> create(gpu::Device& device, const model::ModelSpec& spec,

@@ -1,22 +1,25 @@
-#include "backend/cpu/select_tokens.h"
+#include "sample/most_likely.h"
 
 #include <gtest/gtest.h>
 
-namespace weft::backend {
+namespace weft::sample {
 namespace {
 
-using sample::Candidate;
-
-TEST(SelectTokens, OfEqualLogitsTheFirstTokenComesFirst) {
+TEST(MostLikely, OfEqualLogitsTheFirstTokenComesFirst) {
   const std::vector<float> logits = {1, 5, -2, 5, 3, 5};
   EXPECT_EQ(most_likely(logits), 1U);
   EXPECT_EQ(most_likely(logits, 4), (std::vector<Candidate>{{1, 5}, {3, 5}, {5, 5}, {4, 3}}));
   EXPECT_EQ(most_likely(logits, 2), (std::vector<Candidate>{{1, 5}, {3, 5}}));
 }
 
-TEST(SelectTokens, FewTokensAreAllListed) {
+TEST(MostLikely, FewTokensAreAllListed) {
   EXPECT_EQ(most_likely(std::vector<float>{-1, 2}, 5), (std::vector<Candidate>{{1, 2}, {0, -1}}));
 }
 
+TEST(MostLikely, NanIsLeastLikely) {
+  const std::vector<float> logits = {std::nanf(""), 1, std::nanf(""), 2};
+  EXPECT_EQ(most_likely(logits, 2), (std::vector<Candidate>{{3, 2}, {1, 1}}));
+}
+
 }  // namespace
-}  // namespace weft::backend
+}  // namespace weft::sample

@@ -1,0 +1,91 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "kernels/draw/draw.h"
+
+namespace weft::kernels {
+namespace {
+
+struct Likely {
+  uint32_t token;
+  double logit;
+};
+
+double sum_of(const std::vector<Likely>& list, double temperature) {
+  double sum = 0;
+  for (const Likely& l : list) sum += std::exp((l.logit - list[0].logit) / temperature);
+  return sum;
+}
+
+// The fewest of `list`, in its order, that have the share p of all.
+void keep_share(std::vector<Likely>& list, double p) {
+  const double sum = sum_of(list, 1);
+  double kept = 0;
+  size_t n = 0;
+  while (n < list.size() && (n == 0 || kept < p * sum)) {
+    kept += std::exp(list[n++].logit - list[0].logit);
+  }
+  list.resize(n);
+}
+
+void sort_by_surprise(std::vector<Likely>& list) {
+  const double log_sum = std::log(sum_of(list, 1)) + list[0].logit;
+  double entropy = 0;
+  for (const Likely& l : list) entropy -= std::exp(l.logit - log_sum) * (l.logit - log_sum);
+  std::ranges::stable_sort(list, {},
+                           [&](const Likely& l) { return std::abs(log_sum - l.logit - entropy); });
+}
+
+}  // namespace
+
+std::vector<uint32_t> draw_ref(std::vector<double> logits, const DrawRule& rule,
+                               std::span<const uint32_t> edits, std::span<const uint32_t> ahead,
+                               double margin) {
+  edits = edits.subspan(rule.first_edit);
+  for (uint32_t i = 0; i < rule.n_biases; ++i) {
+    logits[edits[2 * i]] += std::bit_cast<float>(edits[2 * i + 1]);
+  }
+  std::map<uint32_t, int> counts;
+  for (const uint32_t token : edits.subspan(2 * rule.n_biases, rule.n_seen)) ++counts[token];
+  for (const uint32_t token : ahead) ++counts[token];
+  for (const auto& [token, count] : counts) {
+    double& logit = logits[token];
+    logit = logit > 0 ? logit / rule.repeat_penalty : logit * rule.repeat_penalty;
+    logit -= count * rule.frequency_penalty + rule.presence_penalty;
+  }
+  std::vector<Likely> list;
+  for (uint32_t i = 0; i < logits.size(); ++i) list.push_back({i, logits[i]});
+  const auto by_logit = [](const Likely& l) { return -l.logit; };
+  std::ranges::stable_sort(list, {}, by_logit);
+  if (rule.temperature == 0) return {list[0].token};
+  list.resize(std::min<size_t>(list.size(), rule.top_k));
+  if (rule.typical_p < 1) {
+    sort_by_surprise(list);
+    keep_share(list, rule.typical_p);
+  }
+  if (rule.top_p < 1) {
+    std::ranges::stable_sort(list, {}, by_logit);
+    keep_share(list, rule.top_p);
+  }
+  const double best = std::ranges::min(list, {}, by_logit).logit;
+  std::erase_if(list, [&](const Likely& l) { return std::exp(l.logit - best) < rule.min_p; });
+
+  std::set<uint32_t> tokens;
+  const double sum = sum_of(list, rule.temperature);
+  for (const double shift : {-margin, 0.0, margin}) {
+    double left = (rule.uniform + shift) * sum;
+    size_t i = 0;
+    while (i + 1 < list.size()) {
+      left -= std::exp((list[i].logit - list[0].logit) / rule.temperature);
+      if (left < 0) break;
+      ++i;
+    }
+    tokens.insert(list[i].token);
+  }
+  return {tokens.begin(), tokens.end()};
+}
+
+}  // namespace weft::kernels

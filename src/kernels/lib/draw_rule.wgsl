@@ -1,0 +1,20 @@
+//! How an output's token is drawn. kernels/draw/draw.h has the same for the host.
+
+struct DrawRule {
+  is_drawn: u32,  // 0: the output is left alone
+  n_biases: u32,  // (token, f32) pairs from edits[first_edit] on
+  n_seen: u32,    // tokens behind them
+  n_ahead: u32,   // tokens behind those, which drawn_tokens has
+  first_edit: u32,
+  top_k: u32,        // [1, 64]
+  temperature: f32,  // 0: the most likely
+  typical_p: f32,
+  top_p: f32,
+  min_p: f32,
+  uniform: f32,  // the random number, [0, 1)
+  repeat_penalty: f32,
+  frequency_penalty: f32,
+  presence_penalty: f32,
+}
+
+const kDrawnTokens = 8u;  // that are kept of a slot, each at its position modulo this
