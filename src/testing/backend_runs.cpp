@@ -69,6 +69,19 @@ std::vector<float> all_logits(Backend& backend, std::span<const Token> tokens,
   return logits;
 }
 
+double largest_error(const model::ModelSpec& spec, std::span<const Token> tokens,
+                     std::span<const float> logits) {
+  double worst = 0;
+  for (const std::vector<double>& row : reference_logits(spec, tokens, KvStore::kHalf)) {
+    const auto [least, most] = std::ranges::minmax(row);
+    for (size_t i = 0; i < row.size(); ++i) {
+      worst = std::max(worst, std::abs(row[i] - static_cast<double>(logits[i])) / (most - least));
+    }
+    logits = logits.subspan(row.size());
+  }
+  return worst;
+}
+
 double relative_error(const model::ModelSpec& spec, std::span<const Token> tokens,
                       std::span<const float> logits) {
   const auto reference = reference_logits(spec, tokens);

@@ -30,6 +30,11 @@ std::vector<backend::SequenceOutput> run(backend::Backend& backend,
                                             std::span<const Token> tokens,
                                             const std::vector<uint32_t>& chunks, uint32_t slot = 0);
 
+// The largest difference to reference_logits() that keeps keys and values in binary16, relative to
+// the range of the reference's logits of the same position.
+[[nodiscard]] double largest_error(const model::ModelSpec& spec, std::span<const Token> tokens,
+                                   std::span<const float> logits);
+
 // The root mean square of the difference to reference_logits() over that of the reference.
 [[nodiscard]] double relative_error(const model::ModelSpec& spec, std::span<const Token> tokens,
                                     std::span<const float> logits);

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/check.h"
+#include "base/half.h"
 #include "formats/dequantize.h"
 
 namespace weft::testing {
@@ -120,11 +121,19 @@ void attend(const model::Attention& spec, size_t head, size_t pos, const Rows& q
   }
 }
 
-Rows attention(const ModelSpec& model, const LayerSpec& layer, const Rows& x) {
+void round_to_half(Rows& rows) {
+  for (Row& row : rows) {
+    for (double& x : row) {
+      x = static_cast<double>(half_to_float(float_to_half(static_cast<float>(x))));
+    }
+  }
+}
+
+Rows attention(const ModelSpec& model, const LayerSpec& layer, const Rows& x, KvStore kv) {
   const model::Attention& spec = layer.attention;
   Rows q = linear(layer.attn_q, layer.attn_q_bias, x);
   Rows k = linear(layer.attn_k, layer.attn_k_bias, x);
-  const Rows v = linear(layer.attn_v, layer.attn_v_bias, x);
+  Rows v = linear(layer.attn_v, layer.attn_v_bias, x);
   if (spec.qk_norm != model::QkNorm::kNone) {
     q = norm(model, layer.attn_q_norm, std::nullopt, std::move(q));
     k = norm(model, layer.attn_k_norm, std::nullopt, std::move(k));
@@ -132,6 +141,10 @@ Rows attention(const ModelSpec& model, const LayerSpec& layer, const Rows& x) {
   for (size_t pos = 0; pos < x.size(); ++pos) {
     rotate(spec.rope, spec.head_dim, pos, q[pos]);
     rotate(spec.rope, spec.head_dim, pos, k[pos]);
+  }
+  if (kv == KvStore::kHalf) {
+    round_to_half(k);
+    round_to_half(v);
   }
   Rows mixed(x.size(), Row(size_t{spec.n_heads} * spec.head_dim));
   for (size_t pos = 0; pos < x.size(); ++pos) {
@@ -184,10 +197,10 @@ Rows embed(const ModelSpec& spec, std::span<const Token> tokens) {
   return x;
 }
 
-void run_layer(const ModelSpec& spec, const LayerSpec& layer, Rows& x) {
+void run_layer(const ModelSpec& spec, const LayerSpec& layer, KvStore kv, Rows& x) {
   const Rows attention_in = norm(spec, layer.attn_norm, layer.attn_norm_bias, x);
   const Rows attended =
-      norm(spec, layer.attn_post_norm, std::nullopt, attention(spec, layer, attention_in));
+      norm(spec, layer.attn_post_norm, std::nullopt, attention(spec, layer, attention_in, kv));
   const bool shares_norm = layer.parallel && !layer.ffn_norm;
   const Rows before = x;
   add(x, spec.residual_scale, attended);
@@ -199,9 +212,9 @@ void run_layer(const ModelSpec& spec, const LayerSpec& layer, Rows& x) {
 
 }  // namespace
 
-Rows reference_logits(const ModelSpec& spec, std::span<const Token> tokens) {
+Rows reference_logits(const ModelSpec& spec, std::span<const Token> tokens, KvStore kv) {
   Rows x = embed(spec, tokens);
-  for (const LayerSpec& layer : spec.layers) run_layer(spec, layer, x);
+  for (const LayerSpec& layer : spec.layers) run_layer(spec, layer, kv, x);
   Rows logits = linear(spec.output, spec.output_bias,
                        norm(spec, spec.output_norm, spec.output_norm_bias, std::move(x)));
   for (Row& row : logits) {

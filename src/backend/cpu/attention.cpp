@@ -49,6 +49,23 @@ HWY_INLINE void score(const uint16_t* keys, size_t dim, AttentionQuery* queries)
   }
 }
 
+// Lanes [t, t + kLanes) of the block's tokens that the query may see.
+HWY_INLINE auto visible_lanes(const AttentionQuery& query, size_t t) {
+  const D d;
+  const auto before_end = hn::FirstN(d, query.tokens > t ? query.tokens - t : 0);
+  const auto before_first = hn::FirstN(d, query.first > t ? query.first - t : 0);
+  return hn::AndNot(before_first, before_end);
+}
+
+void cap_scores(AttentionQuery& query) {
+  const D d;
+  const V cap = hn::Set(d, query.softcap);
+  for (size_t t = 0; t < kBlockTokens; t += kLanes) {
+    const V score = hn::Div(hn::Load(d, query.p + t), cap);
+    hn::Store(hn::Mul(cap, hn::Tanh(d, score)), d, query.p + t);
+  }
+}
+
 // Turns scores into exp(score - largest), zero for what it may not see, and brings what was summed
 // before to the new largest score.
 HWY_INLINE void soften(AttentionQuery& query, size_t padded_dim) {
@@ -56,14 +73,14 @@ HWY_INLINE void soften(AttentionQuery& query, size_t padded_dim) {
   const V lowest = hn::Set(d, std::numeric_limits<float>::lowest());
   V largest = hn::Set(d, query.largest);
   for (size_t t = 0; t < kBlockTokens; t += kLanes) {
-    const auto visible = hn::FirstN(d, query.tokens > t ? query.tokens - t : 0);
+    const auto visible = visible_lanes(query, t);
     largest = hn::Max(largest, hn::IfThenElse(visible, hn::Load(d, query.p + t), lowest));
   }
   largest = hn::MaxOfLanes(d, largest);
   const V correction = hn::Exp(d, hn::Sub(hn::Set(d, query.largest), largest));
   V weight = hn::Zero(d);
   for (size_t t = 0; t < kBlockTokens; t += kLanes) {
-    const auto visible = hn::FirstN(d, query.tokens > t ? query.tokens - t : 0);
+    const auto visible = visible_lanes(query, t);
     const V p = hn::Exp(d, hn::Sub(hn::Load(d, query.p + t), largest));
     const V masked = hn::IfThenElseZero(visible, p);
     hn::Store(masked, d, query.p + t);
@@ -112,6 +129,7 @@ HWY_INLINE void advance(const uint16_t* keys, const uint16_t* values, const KvSh
   score<kQueries>(keys, shape.head_dim, queries);
   uint32_t common = kBlockTokens;
   for (size_t n = 0; n < kQueries; ++n) {
+    if (queries[n].softcap != 0) cap_scores(queries[n]);
     soften(queries[n], shape.padded_dim());
     common = std::min(common, queries[n].tokens);
   }
@@ -174,12 +192,20 @@ void attend(const AttentionItem& item, const AttentionScratch& scratch) {
     query.sum = sum.data();
     query.largest = std::numeric_limits<float>::lowest();
     query.weight = 0;
+    query.softcap = item.softcap;
+    query.first = 0;
     query.tokens = kBlockTokens;
   }
   const auto advance = HWY_DYNAMIC_DISPATCH(advance_all);
-  for (uint32_t b = 0; b <= last_block; ++b) {
-    for (uint32_t n = 0; b == last_block && n < n_queries; ++n) {
-      scratch.queries.data()[n].tokens = (item.pos + n / item.heads) % kBlockTokens + 1;
+  const uint32_t hidden =
+      item.window == 0 || item.pos < item.window ? 0 : item.pos + 1 - item.window;
+  for (uint32_t b = hidden / kBlockTokens; b <= last_block; ++b) {
+    for (uint32_t n = 0; n < n_queries; ++n) {
+      AttentionQuery& query = scratch.queries.data()[n];
+      const uint32_t pos = item.pos + n / item.heads;
+      const uint32_t first = item.window == 0 || pos < item.window ? 0 : pos + 1 - item.window;
+      query.first = std::clamp(first, b * kBlockTokens, (b + 1) * kBlockTokens) - b * kBlockTokens;
+      if (b == last_block) query.tokens = pos % kBlockTokens + 1;
     }
     const uint32_t block = item.blocks[b];
     advance(item.cache->keys(block, item.kv_head), item.cache->values(block, item.kv_head), shape,

@@ -21,9 +21,11 @@ struct AttentionItem {
   uint32_t kv_head;
   uint32_t heads;  // query heads of this KV head
   float scale;
-  const float* q;  // the first row's first head of this KV head: [rows, heads, head_dim]
-  float* out;      // like q
-  size_t stride;   // floats from one row of q and of out to the next
+  float softcap;    // of the scores; 0: none
+  uint32_t window;  // positions that a row sees, its own among them; 0: all
+  const float* q;   // the first row's first head of this KV head: [rows, heads, head_dim]
+  float* out;       // like q
+  size_t stride;    // floats from one row of q and of out to the next
 };
 
 // One query head of one row on its way through the blocks.
@@ -32,7 +34,8 @@ struct AttentionQuery {
   float* sum;                         // [padded_dim]: values weighted by exp(score - largest)
   float largest;                      // score so far
   float weight;                       // sum of exp(score - largest)
-  uint32_t tokens;                    // of the current block that it may see
+  float softcap;                      // of scores; 0: none
+  uint32_t first, tokens;             // of the current block it may see [first, tokens)
   alignas(64) float p[kBlockTokens];  // scores of the current block, then their exp
 };
 
@@ -46,8 +49,9 @@ struct AttentionScratch {
   RowBuffer sums;
 };
 
-// out = softmax(q . keys * scale) . values over positions up to each row's own. Online softmax, one
-// block of keys after the other: the bits of a row do not depend on the rows beside it.
+// out = softmax(q . keys * scale) . values over positions up to each row's own, within its window.
+// Online softmax, one block of keys after the other: the bits of a row do not depend on the rows
+// beside it.
 void attend(const AttentionItem& item, const AttentionScratch& scratch);
 
 }  // namespace weft::backend

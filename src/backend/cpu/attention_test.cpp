@@ -24,6 +24,8 @@ constexpr uint16_t kNaN = 0x7e00;
 struct Case {
   uint32_t heads;  // of a KV head
   uint32_t dim;
+  float softcap = 0;
+  uint32_t window = 0;
   std::vector<uint32_t> blocks = {3, 0, 2};
   KvCache cache;
   std::vector<float> q;     // [token, kv_head, head, dim]
@@ -71,6 +73,8 @@ struct Case {
             .kv_head = kv_head,
             .heads = heads,
             .scale = 0.3F,
+            .softcap = softcap,
+            .window = window,
             .q = &q[at],
             .out = &out[at],
             .stride = stride},
@@ -81,20 +85,23 @@ struct Case {
   // Of one query head of the token at `pos`: [dim].
   [[nodiscard]] std::vector<double> expected(uint32_t kv_head, uint32_t pos, uint32_t head) const {
     const auto half = [](float x) { return static_cast<double>(half_to_float(float_to_half(x))); };
+    const uint32_t first = window == 0 || pos < window ? 0 : pos + 1 - window;
     std::vector<double> scores;
-    for (uint32_t t = 0; t <= pos; ++t) {
+    for (uint32_t t = first; t <= pos; ++t) {
       double score = 0;
       for (uint32_t c = 0; c < dim; ++c) {
         score += static_cast<double>(q[((pos * kKvHeads + kv_head) * heads + head) * dim + c]) *
                  half(k[(t * kKvHeads + kv_head) * dim + c]);
       }
-      scores.push_back(score * static_cast<double>(0.3F));
+      score *= static_cast<double>(0.3F);
+      const auto cap = static_cast<double>(softcap);
+      scores.push_back(cap == 0 ? score : cap * std::tanh(score / cap));
     }
     const double largest = *std::ranges::max_element(scores);
     std::vector<double> sum(dim);
     double weight = 0;
-    for (uint32_t t = 0; t <= pos; ++t) {
-      const double p = std::exp(scores[t] - largest);
+    for (uint32_t t = first; t <= pos; ++t) {
+      const double p = std::exp(scores[t - first] - largest);
       weight += p;
       for (uint32_t i = 0; i < dim; ++i) sum[i] += p * half(v[(t * kKvHeads + kv_head) * dim + i]);
     }
@@ -103,39 +110,53 @@ struct Case {
   }
 };
 
+void expect_double_precision(const Case& c) {
+  for (const auto& [pos, rows] :
+       {std::pair(0U, 1U), {0U, 8U}, {3U, 5U}, {31U, 1U}, {32U, 8U}, {63U, 1U}, {72U, 5U}}) {
+    const auto out = c.attend_rows(1, pos, rows);
+    for (uint32_t row = pos; row < pos + rows; ++row) {
+      for (uint32_t head = 0; head < c.heads; ++head) {
+        const auto expected = c.expected(1, row, head);
+        for (uint32_t i = 0; i < c.dim; ++i) {
+          const float got = out[((row * kKvHeads + 1) * c.heads + head) * c.dim + i];
+          // Scores reach dim * 8 * 0.3, and their errors become relative ones of the weights.
+          ASSERT_NEAR(got, expected[i], 0x1p-22 * c.dim)
+              << "heads " << c.heads << ", dim " << c.dim << ", pos " << row << ", head " << head;
+        }
+      }
+    }
+  }
+}
+
 TEST(Attention, MatchesDoublePrecision) {
   for (const auto& [heads, dim] : {std::pair(1U, 64U), {3U, 64U}, {5U, 20U}, {8U, 128U}}) {
     const Case c(heads, dim);
-    for_each_instruction_set([&] {
-      for (const auto& [pos, rows] :
-           {std::pair(0U, 1U), {0U, 8U}, {3U, 5U}, {31U, 1U}, {32U, 8U}, {63U, 1U}, {72U, 5U}}) {
-        const auto out = c.attend_rows(1, pos, rows);
-        for (uint32_t row = pos; row < pos + rows; ++row) {
-          for (uint32_t head = 0; head < heads; ++head) {
-            const auto expected = c.expected(1, row, head);
-            for (uint32_t i = 0; i < dim; ++i) {
-              const float got = out[((row * kKvHeads + 1) * heads + head) * dim + i];
-              // Scores reach dim * 8 * 0.3, and their errors become relative ones of the weights.
-              ASSERT_NEAR(got, expected[i], 0x1p-22 * dim)
-                  << "heads " << heads << ", dim " << dim << ", pos " << row << ", head " << head;
-            }
-          }
-        }
-      }
-    });
+    for_each_instruction_set([&] { expect_double_precision(c); });
+  }
+}
+
+TEST(Attention, WindowsAndSoftCapsMatchDoublePrecision) {
+  Case c(3, 64);
+  c.softcap = 7;
+  for (const uint32_t window : {0U, 1U, 5U, 32U, 33U, 40U, 76U, 77U}) {
+    c.window = window;
+    for_each_instruction_set([&] { expect_double_precision(c); });
   }
 }
 
 TEST(Attention, ARowHasTheSameBitsAloneAndWithOthers) {
-  const Case c(3, 64);
-  for_each_instruction_set([&] {
-    const auto together = c.attend_rows(0, 64, 8);
-    for (uint32_t pos = 64; pos < 72; ++pos) {
-      const auto alone = c.attend_rows(0, pos, 1);
-      const size_t at = size_t{pos} * kKvHeads * 3 * 64;
-      EXPECT_TRUE(std::equal(&alone[at], &alone[at + 3 * 64], &together[at])) << pos;
-    }
-  });
+  Case c(3, 64);
+  for (const uint32_t window : {0U, 36U}) {  // of 36: rows from 67 on see nothing of block 0
+    c.window = window;
+    for_each_instruction_set([&] {
+      const auto together = c.attend_rows(0, 64, 8);
+      for (uint32_t pos = 64; pos < 72; ++pos) {
+        const auto alone = c.attend_rows(0, pos, 1);
+        const size_t at = size_t{pos} * kKvHeads * 3 * 64;
+        EXPECT_TRUE(std::equal(&alone[at], &alone[at + 3 * 64], &together[at])) << pos;
+      }
+    });
+  }
 }
 
 }  // namespace

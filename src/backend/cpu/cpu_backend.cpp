@@ -8,6 +8,7 @@
 
 #include "backend/cpu/attention.h"
 #include "backend/cpu/cpu_model.h"
+#include "backend/cpu/element_ops.h"
 #include "backend/cpu/kv_cache.h"
 #include "backend/cpu/matmul.h"
 #include "backend/cpu/processor.h"
@@ -17,6 +18,7 @@
 #include "backend/cpu/thread_pool.h"
 #include "base/check.h"
 #include "formats/dequantize.h"
+#include "model/features.h"
 #include "sample/chain.h"
 #include "sample/most_likely.h"
 
@@ -43,12 +45,17 @@ class CpuBackend final : public Backend {
                                                     const StepRows& rows);
 
   void embed(const StepRows& step);
-  void norm(const Rows& x, std::span<const float> weight, const Rows& out, uint32_t rows);
+  void add_position(uint32_t pos, std::span<float> x);
+  void norm(const Rows& x, const Norm& weights, const Rows& out, uint32_t rows);
   void matmul(const Cost& cost, const Rows& x, uint32_t rows,
               std::initializer_list<Product> products);
   void rotate_and_store(uint32_t layer, const StepRows& step);
   void attention(uint32_t layer, const StepRows& step);
-  void activate(const Rows& gate, const Rows& up, uint32_t rows);
+  [[nodiscard]] Rows normalized(const std::optional<Norm>& weights, const Rows& x, uint32_t rows);
+  void add_to_residual(const Cost& cost, const Linear& linear, const Rows& x, uint32_t rows,
+                       const std::optional<Norm>& post_norm);
+  void mlp(const CpuLayer& layer, const Rows& x, uint32_t rows);
+  void finish_logits(const Rows& logits, uint32_t rows);
   void choose(const SequenceStep& sequence, std::span<const float> logits, SequenceOutput& out);
 
   // Calls body(row) for each row, shared out over the threads.
@@ -69,6 +76,7 @@ class CpuBackend final : public Backend {
     RowBuffer cos, sin;
   };
   std::vector<Rotation> rotations_;  // one for each of the model's ropes
+  RowBuffer branch_;  // what is added to the residual stream, where it is normed or scaled first
   RowBuffer residual_, normed_, q_, k_, v_, attended_, gate_, up_;
   RowBuffer logits_;  // one row for each sequence
 
@@ -110,6 +118,10 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
     rotations_.push_back({RowBuffer(rows, limits.rope_pairs), RowBuffer(rows, limits.rope_pairs)});
   }
   residual_ = RowBuffer(rows, spec().embd);
+  const std::set<model::Feature> features = model::features(spec());
+  const bool has_branch = features.contains(model::Feature::kPostNorm) ||
+                          features.contains(model::Feature::kResidualScale);
+  if (has_branch) branch_ = RowBuffer(rows, spec().embd);
   normed_ = RowBuffer(rows, spec().embd);
   q_ = RowBuffer(rows, limits.q);
   k_ = RowBuffer(rows, limits.kv);
@@ -134,7 +146,7 @@ uint64_t CpuBackend::activation_bytes() const {
   for (const AttentionScratch& scratch : attention_scratch_) bytes += scratch.size_bytes();
   for (const Rotation& r : rotations_) bytes += r.cos.size_bytes() + r.sin.size_bytes();
   for (const RowBuffer* buffer :
-       {&residual_, &normed_, &q_, &k_, &v_, &attended_, &gate_, &up_, &logits_}) {
+       {&residual_, &branch_, &normed_, &q_, &k_, &v_, &attended_, &gate_, &up_, &logits_}) {
     bytes += buffer->size_bytes();
   }
   return bytes;
@@ -144,28 +156,74 @@ uint64_t CpuBackend::activation_bytes() const {
 void CpuBackend::forward(const StepRows& step) {
   const auto rows = static_cast<uint32_t>(step.rows.size());
   const Rows residual = residual_.rows(spec().embd);
-  const Rows normed = normed_.rows(spec().embd);
   embed(step);
   for (uint32_t i = 0; i < model_.layers.size(); ++i) {
     const CpuLayer& layer = model_.layers[i];
-    const Rows attended = attended_.rows(layer.q.weight->rows);
-    const Rows gate = gate_.rows(layer.gate.weight->rows);
-    const Rows up = up_.rows(layer.up.weight->rows);
-
-    norm(residual, layer.attn_norm, normed, rows);
-    matmul(layer.qkv_cost, normed, rows,
+    const Rows attention_in = normalized(layer.attn_norm, residual, rows);
+    matmul(layer.qkv_cost, attention_in, rows,
            {{&layer.q, q_.rows(layer.q.weight->rows)},
             {&layer.k, k_.rows(layer.k.weight->rows)},
             {&layer.v, v_.rows(layer.v.weight->rows)}});
+    // In a parallel layer the MLP reads the residual stream as it was before attention.
+    Rows mlp_in = attention_in;
+    if (layer.spec->parallel && layer.ffn_norm) mlp_in = normalized(layer.ffn_norm, residual, rows);
     rotate_and_store(i, step);
     attention(i, step);
-    matmul(layer.output_cost, attended, rows, {{&layer.output, residual, Store::kAdd}});
-
-    norm(residual, layer.ffn_norm, normed, rows);
-    matmul(layer.gate_up_cost, normed, rows, {{&layer.gate, gate}, {&layer.up, up}});
-    activate(gate, up, rows);
-    matmul(layer.down_cost, gate, rows, {{&layer.down, residual, Store::kAdd}});
+    add_to_residual(layer.output_cost, layer.output, attended_.rows(layer.q.weight->rows), rows,
+                    layer.attn_post_norm);
+    if (!layer.spec->parallel) mlp_in = normalized(layer.ffn_norm, residual, rows);
+    mlp(layer, mlp_in, rows);
   }
+}
+
+// x itself where there is no norm, else normed_.
+Rows CpuBackend::normalized(const std::optional<Norm>& weights, const Rows& x, uint32_t rows) {
+  if (!weights) return x;
+  const Rows normed = normed_.rows(spec().embd);
+  norm(x, *weights, normed, rows);
+  return normed;
+}
+
+// residual += scale * post_norm(W x + bias)
+void CpuBackend::add_to_residual(const Cost& cost, const Linear& linear, const Rows& x,
+                                 uint32_t rows, const std::optional<Norm>& post_norm) {
+  const Rows residual = residual_.rows(spec().embd);
+  if (!post_norm && spec().residual_scale == 1) {
+    matmul(cost, x, rows, {{&linear, residual, Store::kAdd}});
+    return;
+  }
+  const Rows branch = branch_.rows(spec().embd);
+  matmul(cost, x, rows, {{&linear, branch}});
+  const Cost add_cost{.name = "add_scaled", .row_bytes = 3 * sizeof(float) * branch.cols};
+  profile_.measure(add_cost, rows, [&] {
+    for_rows(rows, [&](uint32_t row) {
+      if (post_norm) post_norm->apply(branch.values(row), branch.values(row));
+      add_scaled(residual.values(row), spec().residual_scale, branch.values(row));
+    });
+  });
+}
+
+void CpuBackend::mlp(const CpuLayer& layer, const Rows& x, uint32_t rows) {
+  const model::Activation activation = layer.spec->mlp.activation;
+  const Rows up = up_.rows(layer.up.weight->rows);
+  const Rows gate = gate_.rows(layer.up.weight->rows);
+  if (layer.gate) {
+    matmul(layer.gate_up_cost, x, rows, {{&*layer.gate, gate}, {&layer.up, up}});
+  } else {
+    matmul(layer.gate_up_cost, x, rows, {{&layer.up, gate}});
+  }
+  const Cost cost{.name = activation == model::Activation::kSilu ? "swiglu" : "gelu",
+                  .row_bytes = 3 * sizeof(float) * gate.cols};
+  profile_.measure(cost, rows, [&] {
+    for_rows(rows, [&](uint32_t row) {
+      if (layer.gate) {
+        activate(activation, gate.values(row), up.values(row));
+      } else {
+        activate(activation, gate.values(row));
+      }
+    });
+  });
+  add_to_residual(layer.down_cost, layer.down, gate, rows, layer.ffn_post_norm);
 }
 
 // The rows that want logits, to what their sequences asked for.
@@ -174,12 +232,12 @@ std::vector<SequenceOutput> CpuBackend::outputs(std::span<const SequenceStep> st
   const Rows normed = normed_.rows(spec().embd);
   const Rows residual = residual_.rows(spec().embd);
   for_rows(static_cast<uint32_t>(rows.wanted.size()), [&](uint32_t i) {
-    rms_norm(residual.values(rows.wanted[i]), model_.output_norm, spec().norm_eps,
-             normed.values(i));
+    model_.output_norm.apply(residual.values(rows.wanted[i]), normed.values(i));
   });
   const Rows logits = logits_.rows(spec().vocab);
   if (rows.wanted_single > 0) {
     matmul(model_.head_cost, normed, rows.wanted_single, {{&model_.head, logits}});
+    finish_logits(logits, rows.wanted_single);
   }
   std::vector<SequenceOutput> result(step.size());
   uint32_t single = 0;
@@ -190,12 +248,21 @@ std::vector<SequenceOutput> CpuBackend::outputs(std::span<const SequenceStep> st
       result[i].logits.resize(size_t{step[i].rows()} * spec().vocab);
       const Rows out{result[i].logits.data(), spec().vocab, spec().vocab};
       matmul(model_.head_cost, normed.from(all), step[i].rows(), {{&model_.head, out}});
+      finish_logits(out, step[i].rows());
       all += step[i].rows();
     } else {
       choose(step[i], logits.values(single++), result[i]);
     }
   }
   return result;
+}
+
+void CpuBackend::finish_logits(const Rows& logits, uint32_t rows) {
+  if (spec().logit_scale == 1 && spec().logit_softcap == 0) return;
+  for_rows(rows, [&](uint32_t row) {
+    if (spec().logit_scale != 1) scale(logits.values(row), spec().logit_scale);
+    if (spec().logit_softcap != 0) soft_cap(logits.values(row), spec().logit_softcap);
+  });
 }
 
 void CpuBackend::choose(const SequenceStep& sequence, std::span<const float> logits,
@@ -233,6 +300,10 @@ void CpuBackend::embed(const StepRows& step) {
           table.tensor.type, table.tensor.data.subspan(at.token * row_bytes, row_bytes),
           residual_.rows(spec().embd).values(row));
       CHECK(decoded.has_value());
+      if (spec().embedding_scale != 1) {
+        scale(residual_.rows(spec().embd).values(row), spec().embedding_scale);
+      }
+      if (spec().position_embd) add_position(at.pos, residual_.rows(spec().embd).values(row));
       for (size_t i = 0; i < rotations_.size(); ++i) {
         const auto pairs = static_cast<uint32_t>(model_.ropes[i]->inv_freq.size());
         fill_rotation(*model_.ropes[i], at.pos,
@@ -243,13 +314,21 @@ void CpuBackend::embed(const StepRows& step) {
   });
 }
 
-void CpuBackend::norm(const Rows& x, std::span<const float> weight, const Rows& out,
-                      uint32_t rows) {
-  const Cost cost{.name = "rms_norm", .row_bytes = 2 * sizeof(float) * x.cols};
+void CpuBackend::add_position(uint32_t pos, std::span<float> x) {
+  const model::Weight& table = *spec().position_embd;
+  const size_t row_bytes = table.tensor.data.size() / table.rows;
+  std::vector<float> position(table.cols);
+  const auto decoded = formats::dequantize(
+      table.tensor.type, table.tensor.data.subspan(pos * row_bytes, row_bytes), position);
+  CHECK(decoded.has_value());
+  add_scaled(x, 1, position);
+}
+
+void CpuBackend::norm(const Rows& x, const Norm& weights, const Rows& out, uint32_t rows) {
+  const Cost cost{.name = weights.kind == model::NormKind::kRms ? "rms_norm" : "layer_norm",
+                  .row_bytes = 2 * sizeof(float) * x.cols};
   profile_.measure(cost, rows, [&] {
-    for_rows(rows, [&](uint32_t row) {
-      rms_norm(x.values(row), weight, spec().norm_eps, out.values(row));
-    });
+    for_rows(rows, [&](uint32_t row) { weights.apply(x.values(row), out.values(row)); });
   });
 }
 
@@ -273,7 +352,10 @@ void CpuBackend::rotate_and_store(uint32_t layer, const StepRows& step) {
                                .sin = rotation.sin.rows(pairs).values(row)};
       const std::span k = k_.rows(at.k.weight->rows).values(row);
       const std::span v = v_.rows(at.v.weight->rows).values(row);
-      rotate(q_.rows(at.q.weight->rows).values(row), head_dim, attention_spec.rope.pairs, angles);
+      const std::span q = q_.rows(at.q.weight->rows).values(row);
+      if (at.q_norm) at.q_norm->apply(q, q);
+      if (at.k_norm) at.k_norm->apply(k, k);
+      rotate(q, head_dim, attention_spec.rope.pairs, angles);
       rotate(k, head_dim, attention_spec.rope.pairs, angles);
       store_key_value(caches_[layer], step.rows[row].block, step.rows[row].pos % kBlockTokens,
                       k.data(), v.data());
@@ -304,18 +386,13 @@ void CpuBackend::attention(uint32_t layer, const StepRows& step) {
               .kv_head = kv_head,
               .heads = heads,
               .scale = attention_spec.scale,
+              .softcap = attention_spec.softcap,
+              .window = attention_spec.window,
               .q = q.row(rows.first_row) + first,
               .out = out.row(rows.first_row) + first,
               .stride = q.stride},
              attention_scratch_[thread]);
     });
-  });
-}
-
-void CpuBackend::activate(const Rows& gate, const Rows& up, uint32_t rows) {
-  const Cost cost{.name = "swiglu", .row_bytes = 3 * sizeof(float) * gate.cols};
-  profile_.measure(cost, rows, [&] {
-    for_rows(rows, [&](uint32_t row) { swiglu(gate.values(row), up.values(row)); });
   });
 }
 
@@ -352,6 +429,10 @@ Result<std::unique_ptr<Backend>> create_cpu_backend(const model::ModelSpec& spec
         "The CPU backend needs at least one sequence, row and KV block, and was given {}, "
         "{} and {}.",
         options.max_sequences, options.max_rows, options.kv_blocks);
+  }
+  if (spec.position_embd && options.max_context > spec.position_embd->rows) {
+    return fail("The model has {} positions, and a context of {} was asked for.",
+                spec.position_embd->rows, options.max_context);
   }
   WEFT_ASSIGN(CpuModel model, CpuModel::create(spec));
   const uint32_t threads = options.threads != 0 ? options.threads : usable_cores();

@@ -31,7 +31,8 @@ Cost matmul_cost(std::initializer_list<const Linear*> linears) {
 }
 
 bool same(const model::Rope& a, const model::Rope& b) {
-  return a.pairs == b.pairs && a.dims == b.dims && a.inv_freq == b.inv_freq;
+  return a.pairs == b.pairs && a.dims == b.dims && a.inv_freq == b.inv_freq &&
+         a.magnitude == b.magnitude;
 }
 
 uint32_t find_or_add(std::vector<const model::Rope*>& ropes, const model::Rope& rope) {
@@ -41,20 +42,34 @@ uint32_t find_or_add(std::vector<const model::Rope*>& ropes, const model::Rope& 
   return static_cast<uint32_t>(ropes.size() - 1);
 }
 
-Result<CpuLayer> create_layer(const model::LayerSpec& spec) {
+Result<void> create_norms(const model::ModelSpec& model, CpuLayer& layer) {
+  const model::LayerSpec& spec = *layer.spec;
+  const auto none = std::nullopt;
+  WEFT_ASSIGN(layer.attn_norm, Norm::create_if_present(model, spec.attn_norm, spec.attn_norm_bias));
+  WEFT_ASSIGN(layer.q_norm, Norm::create_if_present(model, spec.attn_q_norm, none));
+  WEFT_ASSIGN(layer.k_norm, Norm::create_if_present(model, spec.attn_k_norm, none));
+  WEFT_ASSIGN(layer.attn_post_norm, Norm::create_if_present(model, spec.attn_post_norm, none));
+  WEFT_ASSIGN(layer.ffn_norm, Norm::create_if_present(model, spec.ffn_norm, spec.ffn_norm_bias));
+  WEFT_ASSIGN(layer.ffn_post_norm, Norm::create_if_present(model, spec.ffn_post_norm, none));
+  return {};
+}
+
+Result<CpuLayer> create_layer(const model::ModelSpec& model, const model::LayerSpec& spec) {
   CpuLayer layer{.spec = &spec};
-  WEFT_ASSIGN(layer.attn_norm, decode_vector(*spec.attn_norm));
-  WEFT_ASSIGN(layer.ffn_norm, decode_vector(*spec.ffn_norm));
+  WEFT_TRY(create_norms(model, layer));
   WEFT_ASSIGN(layer.q, Linear::create(spec.attn_q, spec.attn_q_bias));
   WEFT_ASSIGN(layer.k, Linear::create(spec.attn_k, spec.attn_k_bias));
   WEFT_ASSIGN(layer.v, Linear::create(spec.attn_v, spec.attn_v_bias));
   WEFT_ASSIGN(layer.output, Linear::create(spec.attn_output, spec.attn_output_bias));
-  WEFT_ASSIGN(layer.gate, Linear::create(*spec.ffn_gate, spec.ffn_gate_bias));
+  if (spec.ffn_gate) {
+    WEFT_ASSIGN(layer.gate, Linear::create(*spec.ffn_gate, spec.ffn_gate_bias));
+  }
   WEFT_ASSIGN(layer.up, Linear::create(spec.ffn_up, spec.ffn_up_bias));
   WEFT_ASSIGN(layer.down, Linear::create(spec.ffn_down, spec.ffn_down_bias));
   layer.qkv_cost = matmul_cost({&layer.q, &layer.k, &layer.v});
   layer.output_cost = matmul_cost({&layer.output});
-  layer.gate_up_cost = matmul_cost({&layer.gate, &layer.up});
+  layer.gate_up_cost =
+      layer.gate ? matmul_cost({&*layer.gate, &layer.up}) : matmul_cost({&layer.up});
   layer.down_cost = matmul_cost({&layer.down});
   return layer;
 }
@@ -68,34 +83,46 @@ void widen(CpuLimits& limits, const Linear& linear) {
 
 void widen(CpuLimits& limits, const CpuLayer& layer) {
   for (const Linear* linear :
-       {&layer.q, &layer.k, &layer.v, &layer.output, &layer.gate, &layer.up, &layer.down}) {
+       {&layer.q, &layer.k, &layer.v, &layer.output, &layer.up, &layer.down}) {
     widen(limits, *linear);
   }
+  if (layer.gate) widen(limits, *layer.gate);
   limits.q = std::max(limits.q, layer.q.weight->rows);
   limits.kv = std::max(limits.kv, layer.k.weight->rows);
-  limits.ff = std::max(limits.ff, layer.gate.weight->rows);
+  limits.ff = std::max(limits.ff, layer.up.weight->rows);
   const auto pairs = static_cast<uint32_t>(layer.spec->attention.rope.inv_freq.size());
   limits.rope_pairs = std::max(limits.rope_pairs, pairs);
+}
+
+using enum model::Feature;
+constexpr model::Feature kSupported[] = {
+    kLayerNorm,     kNormBias,     kNoPreNorm,         kPostNorm,
+    kParallelLayer, kHeadQkNorm,   kWholeQkNorm,       kAttentionSoftcap,
+    kSlidingWindow, kNoRotation,   kRotationMagnitude, kPositionEmbedding,
+    kGelu,          kUngatedMlp,   kEmbeddingScale,    kResidualScale,
+    kLogitScale,    kLogitSoftcap, kOutputBias};
+
+Result<void> expect_readable(const model::Weight& table) {
+  if (formats::can_dequantize(table.tensor.type)) return {};
+  return fail("Tensor '{}' is of type {}, which the CPU backend cannot read.", table.tensor.name,
+              formats::info(table.tensor.type).name);
 }
 
 }  // namespace
 
 Result<CpuModel> CpuModel::create(const model::ModelSpec& spec) {
-  WEFT_TRY(model::expect_features(spec, {}, "The CPU backend"));
-  const formats::TensorView& embedding = spec.token_embd.tensor;
-  if (!formats::can_dequantize(embedding.type)) {
-    return fail("Tensor '{}' is of type {}, which the CPU backend cannot read.", embedding.name,
-                formats::info(embedding.type).name);
-  }
+  WEFT_TRY(model::expect_features(spec, kSupported, "The CPU backend"));
+  WEFT_TRY(expect_readable(spec.token_embd));
+  if (spec.position_embd) WEFT_TRY(expect_readable(*spec.position_embd));
   CpuModel model{.spec = &spec};
   for (const model::LayerSpec& layer_spec : spec.layers) {
-    WEFT_ASSIGN(CpuLayer layer, create_layer(layer_spec));
+    WEFT_ASSIGN(CpuLayer layer, create_layer(spec, layer_spec));
     layer.rope = find_or_add(model.ropes, layer_spec.attention.rope);
     widen(model.limits, layer);
     model.layers.push_back(std::move(layer));
   }
-  WEFT_ASSIGN(model.output_norm, decode_vector(spec.output_norm));
-  WEFT_ASSIGN(model.head, Linear::create(spec.output, std::nullopt));
+  WEFT_ASSIGN(model.output_norm, Norm::create(spec, spec.output_norm, spec.output_norm_bias));
+  WEFT_ASSIGN(model.head, Linear::create(spec.output, spec.output_bias));
   model.head_cost = matmul_cost({&model.head});
   widen(model.limits, model.head);
   return model;

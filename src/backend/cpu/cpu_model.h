@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "backend/cpu/matmul.h"
+#include "backend/cpu/norm.h"
 #include "backend/cpu/profile.h"
 #include "base/error.h"
 #include "model/spec.h"
@@ -13,8 +15,10 @@ namespace weft::backend {
 
 struct CpuLayer {
   const model::LayerSpec* spec;
-  std::vector<float> attn_norm, ffn_norm;
-  Linear q, k, v, output, gate, up, down;
+  std::optional<Norm> attn_norm, q_norm, k_norm, attn_post_norm, ffn_norm, ffn_post_norm;
+  Linear q, k, v, output;
+  std::optional<Linear> gate;
+  Linear up, down;
   uint32_t rope;  // in CpuModel::ropes
   Cost qkv_cost, output_cost, gate_up_cost, down_cost;
 };
@@ -33,7 +37,7 @@ struct CpuModel {
   const model::ModelSpec* spec;
   std::vector<CpuLayer> layers;
   std::vector<const model::Rope*> ropes;  // each distinct one
-  std::vector<float> output_norm;
+  Norm output_norm;
   Linear head;
   Cost head_cost;
   CpuLimits limits;

@@ -82,8 +82,9 @@ void swiglu(std::span<float> gate, std::span<const float> up) {
 void fill_rotation(const model::Rope& rope, uint32_t pos, const RotationRow& out) {
   for (size_t i = 0; i < rope.inv_freq.size(); ++i) {
     const double angle = static_cast<double>(pos) * static_cast<double>(rope.inv_freq[i]);
-    out.cos[i] = static_cast<float>(std::cos(angle));
-    out.sin[i] = static_cast<float>(std::sin(angle));
+    const auto magnitude = static_cast<double>(rope.magnitude);
+    out.cos[i] = static_cast<float>(magnitude * std::cos(angle));
+    out.sin[i] = static_cast<float>(magnitude * std::sin(angle));
   }
 }
 

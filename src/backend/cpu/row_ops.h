@@ -16,7 +16,7 @@ void rms_norm(std::span<const float> x, std::span<const float> weight, float eps
 // gate[i] = silu(gate[i]) * up[i], silu(x) = x / (1 + exp(-x))
 void swiglu(std::span<float> gate, std::span<const float> up);
 
-// Cosines and sines of one position's angles, [dims / 2] each.
+// Cosines and sines of one position's angles, times the magnitude, [dims / 2] each.
 struct RotationRow {
   std::span<float> cos;
   std::span<float> sin;
