@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,6 +26,10 @@ struct Options {
   uint32_t max_context = 4096;  // tokens of one sequence
   uint32_t kv_blocks = 128;     // of kBlockTokens each, shared by all sequences
   uint32_t threads = 0;         // CPU only; 0: one a physical core that the process may use
+
+  // Called while a backend is created, with weights that have been copied: they are not read from
+  // the file again, or rarely. May be empty.
+  std::function<void(std::span<const std::byte>)> release = {};
 };
 
 // What one sequence wants from the step. Rows come back in order.

@@ -11,6 +11,7 @@
 #include "backend/cpu/element_ops.h"
 #include "backend/cpu/kv_cache.h"
 #include "backend/cpu/matmul.h"
+#include "backend/cpu/packed_weights.h"
 #include "backend/cpu/processor.h"
 #include "backend/cpu/profile.h"
 #include "backend/cpu/row_ops.h"
@@ -61,11 +62,13 @@ class CpuBackend final : public Backend {
   // Calls body(row) for each row, shared out over the threads.
   template <class Body>
   void for_rows(uint32_t rows, const Body& body);
+  [[nodiscard]] uint64_t weight_bytes();
   [[nodiscard]] uint64_t activation_bytes() const;
 
   CpuModel model_;
   Options options_;
   ThreadPool pool_;
+  LargePages packed_;
   Matmul matmul_;
   Profile profile_;
   Info info_;
@@ -99,7 +102,8 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
     : model_(std::move(model)),
       options_(options),
       pool_(threads),
-      matmul_(pool_, options.max_rows, model_.limits.cols, model_.limits.scratch_floats),
+      packed_(pack_weights(model_.linears(), pool_, options.release)),
+      matmul_(pool_, options.max_rows, model_.limits.cols, model_.limits.decoded_cols),
       left_in_slots_(options.max_sequences) {
   const uint32_t rows = options.max_rows;
   const CpuLimits& limits = model_.limits;
@@ -137,8 +141,18 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
       .backend = "cpu",
       .device = processor_name(),
       .threads = threads,
-      .memory = {
-          .weights = spec().weight_bytes(), .kv = kv_bytes, .activations = activation_bytes()}};
+      .memory = {.weights = weight_bytes(), .kv = kv_bytes, .activations = activation_bytes()}};
+}
+
+// Packed ones, and those that are read from the file. An embedding that is the head too is packed;
+// the rows of it that tokens ask for come from the file all the same.
+uint64_t CpuBackend::weight_bytes() {
+  uint64_t bytes = packed_.bytes().size();
+  for (const Linear* linear : model_.linears()) {
+    if (linear->packed == nullptr) bytes += linear->weight->tensor.data.size();
+  }
+  if (!spec().tied_output) bytes += spec().token_embd.tensor.data.size();
+  return bytes;
 }
 
 uint64_t CpuBackend::activation_bytes() const {

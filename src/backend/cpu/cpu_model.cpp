@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "backend/cpu/float_product.h"
+#include "backend/cpu/pack_weights.h"
 #include "formats/dequantize.h"
 #include "model/features.h"
 
@@ -77,8 +78,9 @@ Result<CpuLayer> create_layer(const model::ModelSpec& model, const model::LayerS
 void widen(CpuLimits& limits, const Linear& linear) {
   const model::Weight& weight = *linear.weight;
   limits.cols = std::max(limits.cols, weight.cols);
-  limits.scratch_floats =
-      std::max(limits.scratch_floats, float_product_scratch(weight.tensor.type, weight.cols));
+  const formats::TensorType type = weight.tensor.type;
+  if (is_float(type) || packed_tile_bytes(type, weight.cols) != 0) return;
+  limits.decoded_cols = std::max(limits.decoded_cols, weight.cols);
 }
 
 void widen(CpuLimits& limits, const CpuLayer& layer) {
@@ -126,6 +128,17 @@ Result<CpuModel> CpuModel::create(const model::ModelSpec& spec) {
   model.head_cost = matmul_cost({&model.head});
   widen(model.limits, model.head);
   return model;
+}
+
+std::vector<Linear*> CpuModel::linears() {
+  std::vector<Linear*> all;
+  for (CpuLayer& layer : layers) {
+    all.insert(all.end(), {&layer.q, &layer.k, &layer.v, &layer.output});
+    if (layer.gate) all.push_back(&*layer.gate);
+    all.insert(all.end(), {&layer.up, &layer.down});
+  }
+  all.push_back(&head);
+  return all;
 }
 
 }  // namespace weft::backend

@@ -1,4 +1,5 @@
-// A ModelSpec as the CPU backend runs it: matrices where they lie, vectors decoded, costs counted.
+// A ModelSpec as the CPU backend runs it: matrices to be packed or read where they lie, vectors
+// decoded, costs counted.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,7 @@ struct CpuLimits {
   uint32_t ff = 0;
   uint32_t rope_pairs = 0;
   uint32_t cols = 0;          // of any matrix
-  size_t scratch_floats = 0;  // float_product_scratch
+  uint32_t decoded_cols = 0;  // of any that is decoded before it is multiplied
 };
 
 struct CpuModel {
@@ -44,6 +45,9 @@ struct CpuModel {
 
   // An error that names what has no kernel here.
   [[nodiscard]] static Result<CpuModel> create(const model::ModelSpec& spec);
+
+  // All matrices, in the order that a step reads them.
+  [[nodiscard]] std::vector<Linear*> linears();
 };
 
 }  // namespace weft::backend

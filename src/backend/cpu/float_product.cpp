@@ -18,7 +18,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 constexpr size_t kLanes = hn::MaxLanes(D());
-constexpr size_t kRowsAtOnce = 4;
 
 // kLanes weights as floats. The file aligns rows to their elements.
 HWY_INLINE V load(const float* p) { return hn::LoadU(D(), p); }
@@ -37,19 +36,19 @@ HWY_INLINE V load_n(const T* p, size_t n) {
   return load(padded);
 }
 
-// out[r * kTileRows + i] for kX rows of x and kRows rows of weights.
+// Rows of x and of weights whose sums the registers hold.
+constexpr size_t kRowsAtOnce = 4;
+constexpr size_t kXAtOnce = kLanes == 16 ? 6 : 2;
+
+// sums[r][i] += the products of columns [0, cols) lane by lane, for kX rows of x and kRows rows of
+// weights; columns past the last whole vector count as one with zeros.
 template <size_t kRows, size_t kX, class T>
-HWY_INLINE void multiply_some(const T* const* weights, size_t cols, const float* x, size_t x_stride,
-                              float* out) {
-  const D d;
-  V sum[kX][kRows];
-  for (size_t r = 0; r < kX; ++r) {
-    for (size_t i = 0; i < kRows; ++i) sum[r][i] = hn::Zero(d);
-  }
+HWY_INLINE void add_products(const T* const* weights, size_t cols, const float* x, size_t x_stride,
+                             V (&sums)[kX][kRows]) {
   const auto add = [&](const V(&w)[kRows], const auto& load_x) HWY_ATTR {
     for (size_t r = 0; r < kX; ++r) {
       const V values = load_x(x + r * x_stride);
-      for (size_t i = 0; i < kRows; ++i) sum[r][i] = hn::MulAdd(w[i], values, sum[r][i]);
+      for (size_t i = 0; i < kRows; ++i) sums[r][i] = hn::MulAdd(w[i], values, sums[r][i]);
     }
   };
   size_t col = 0;
@@ -63,49 +62,103 @@ HWY_INLINE void multiply_some(const T* const* weights, size_t cols, const float*
     for (size_t i = 0; i < kRows; ++i) w[i] = load_n(weights[i] + col, cols - col);
     add(w, [&](const float* row) HWY_ATTR { return load_n(row + col, cols - col); });
   }
-  for (size_t r = 0; r < kX; ++r) {
-    for (size_t i = 0; i < kRows; ++i) {
-      out[r * kTileRows + i] = hn::GetLane(hn::SumOfLanes(d, sum[r][i]));
-    }
-  }
 }
 
+// A few rows of x: weights go from memory through registers once for each.
 template <size_t kRows, class T>
-void multiply_rows(const T* const* weights, size_t cols, const float* x, size_t x_stride,
-                   size_t n_x, float* out) {
-  size_t r = 0;
-  for (; r + 4 <= n_x; r += 4) {
-    multiply_some<kRows, 4>(weights, cols, x + r * x_stride, x_stride, out + r * kTileRows);
-  }
-  for (; r < n_x; ++r) {
-    multiply_some<kRows, 1>(weights, cols, x + r * x_stride, x_stride, out + r * kTileRows);
+void multiply_few(const T* const* weights, size_t cols, const float* x, size_t x_stride, size_t n_x,
+                  float* out) {
+  for (size_t r = 0; r < n_x; ++r) {
+    V sums[1][kRows];
+    for (V& sum : sums[0]) sum = hn::Zero(D());
+    add_products<kRows, 1>(weights, cols, x + r * x_stride, x_stride, sums);
+    for (size_t i = 0; i < kRows; ++i) {
+      out[r * kTileRows + i] = hn::GetLane(hn::SumOfLanes(D(), sums[0][i]));
+    }
   }
 }
 
-// Four rows at a time; the rest one by one.
-template <class T>
-void multiply_typed(const void* data, size_t row_bytes, uint32_t rows, size_t cols, const float* x,
-                    size_t x_stride, size_t n_x, float* out) {
-  const auto* bytes = static_cast<const uint8_t*>(data);
-  for (size_t i = 0; i < rows;) {
-    const T* pointers[kRowsAtOnce];
-    const size_t n = rows - i < kRowsAtOnce ? 1 : kRowsAtOnce;
-    for (size_t k = 0; k < n; ++k) {
-      pointers[k] = reinterpret_cast<const T*>(bytes + (i + k) * row_bytes);
+// As add_products with sums in memory, [kX, kTileRows] vectors.
+template <size_t kX>
+HWY_INLINE void add_to_memory(const float* piece, size_t cols, const float* x, size_t x_stride,
+                              float* memory) {
+  const float* rows[kRowsAtOnce];
+  V sums[kX][kRowsAtOnce];
+  for (size_t i = 0; i < kRowsAtOnce; ++i) {
+    rows[i] = piece + i * kFloatPieceCols;
+    for (size_t r = 0; r < kX; ++r) {
+      sums[r][i] = hn::Load(D(), memory + (r * kTileRows + i) * kLanes);
     }
-    const auto multiply = n == 1 ? multiply_rows<1, T> : multiply_rows<kRowsAtOnce, T>;
-    multiply(pointers, cols, x, x_stride, n_x, out + i);
-    i += n;
   }
+  add_products<kRowsAtOnce, kX>(rows, cols, x, x_stride, sums);
+  for (size_t i = 0; i < kRowsAtOnce; ++i) {
+    for (size_t r = 0; r < kX; ++r) {
+      hn::Store(sums[r][i], D(), memory + (r * kTileRows + i) * kLanes);
+    }
+  }
+}
+
+// Many rows of x: pieces of the weights become floats once, and each is multiplied with all.
+template <class T>
+void multiply_many(const T* const* weights, size_t rows, size_t cols, const float* x,
+                   size_t x_stride, size_t n_x, const FloatScratch& scratch, float* out) {
+  float* const sums = scratch.sums.data();
+  float* const piece = scratch.piece.data();
+  std::fill_n(sums, n_x * kTileRows * kLanes, 0.0F);
+  for (size_t first = 0; first < cols; first += kFloatPieceCols) {
+    const size_t n = std::min(cols - first, kFloatPieceCols);
+    for (size_t i = 0; i < rows; ++i) {
+      float* const to = piece + i * kFloatPieceCols;
+      for (size_t col = 0; col < n; col += kLanes) {
+        const T* from = weights[i] + first + col;
+        hn::Store(n - col < kLanes ? load_n(from, n - col) : load(from), D(), to + col);
+      }
+    }
+    size_t r = 0;
+    const auto add = [&]<size_t kX>() HWY_ATTR {
+      for (; r + kX <= n_x; r += kX) {
+        for (size_t i = 0; i < rows; i += kRowsAtOnce) {
+          add_to_memory<kX>(piece + i * kFloatPieceCols, n, x + r * x_stride + first, x_stride,
+                            sums + (r * kTileRows + i) * kLanes);
+        }
+      }
+    };
+    add.template operator()<kXAtOnce>();
+    add.template operator()<1>();
+  }
+  for (size_t r = 0; r < n_x; ++r) {
+    for (size_t i = 0; i < rows; ++i) {
+      const V sum = hn::Load(D(), sums + (r * kTileRows + i) * kLanes);
+      out[r * kTileRows + i] = hn::GetLane(hn::SumOfLanes(D(), sum));
+    }
+  }
+}
+
+template <class T>
+void multiply_typed(const FloatRows& w, const float* x, size_t x_stride, size_t n_x,
+                    const FloatScratch& scratch, float* out) {
+  const T* rows[kTileRows] = {};
+  for (size_t i = 0; i < w.rows; ++i) {
+    rows[i] = reinterpret_cast<const T*>(w.data + i * w.row_bytes);
+  }
+  if (n_x >= kXAtOnce) {
+    multiply_many(rows, w.rows, w.cols, x, x_stride, n_x, scratch, out);
+    return;
+  }
+  size_t i = 0;
+  for (; i + kRowsAtOnce <= w.rows; i += kRowsAtOnce) {
+    multiply_few<kRowsAtOnce>(rows + i, w.cols, x, x_stride, n_x, out + i);
+  }
+  for (; i < w.rows; ++i) multiply_few<1>(rows + i, w.cols, x, x_stride, n_x, out + i);
 }
 
 void multiply_in_place(const FloatRows& w, const float* x, size_t x_stride, uint32_t n_x,
-                       float* out) {
+                       const FloatScratch& scratch, float* out) {
   using enum formats::TensorType;
   const auto multiply = w.type == kF32   ? multiply_typed<float>
                         : w.type == kF16 ? multiply_typed<hwy::float16_t>
                                          : multiply_typed<hwy::bfloat16_t>;
-  multiply(w.data, w.row_bytes, w.rows, w.cols, x, x_stride, n_x, out);
+  multiply(w, x, x_stride, n_x, scratch, out);
 }
 
 }  // namespace weft::backend::HWY_NAMESPACE
@@ -117,31 +170,39 @@ namespace {
 
 HWY_EXPORT(multiply_in_place);
 
-bool read_in_place(formats::TensorType type) {
+constexpr size_t kMaxLanes = 16;
+
+}  // namespace
+
+FloatScratch::FloatScratch(uint32_t decoded_cols)
+    : decoded(size_t{kTileRows} * decoded_cols),
+      piece(size_t{kTileRows} * kFloatPieceCols),
+      sums(size_t{kMaxFloatRows} * kTileRows * kMaxLanes) {}
+
+size_t FloatScratch::size_bytes() const {
+  return decoded.size_bytes() + piece.size_bytes() + sums.size_bytes();
+}
+
+bool is_float(formats::TensorType type) {
   using enum formats::TensorType;
   return type == kF32 || type == kF16 || type == kBF16;
 }
 
-}  // namespace
-
-size_t float_product_scratch(formats::TensorType type, uint32_t cols) {
-  return read_in_place(type) ? 0 : size_t{kTileRows} * cols;
-}
-
 void multiply_float(const FloatRows& weights, const float* x, size_t x_stride, uint32_t n_x,
-                    float* scratch, float* out) {
+                    const FloatScratch& scratch, float* out) {
+  CHECK(n_x <= kMaxFloatRows && weights.rows <= kTileRows);
   FloatRows in_place = weights;
-  if (!read_in_place(weights.type)) {
+  if (!is_float(weights.type)) {
     in_place.type = formats::TensorType::kF32;
-    in_place.data = reinterpret_cast<const std::byte*>(scratch);
+    in_place.data = reinterpret_cast<const std::byte*>(scratch.decoded.data());
     in_place.row_bytes = weights.cols * sizeof(float);
     for (size_t i = 0; i < weights.rows; ++i) {
       const std::span row(weights.data + i * weights.row_bytes, weights.row_bytes);
-      const std::span decoded(scratch + i * weights.cols, weights.cols);
+      const std::span decoded(scratch.decoded.data() + i * weights.cols, weights.cols);
       CHECK(formats::dequantize(weights.type, row, decoded).has_value());
     }
   }
-  HWY_DYNAMIC_DISPATCH(multiply_in_place)(in_place, x, x_stride, n_x, out);
+  HWY_DYNAMIC_DISPATCH(multiply_in_place)(in_place, x, x_stride, n_x, scratch, out);
 }
 
 }  // namespace weft::backend

@@ -34,8 +34,8 @@ struct Case {
 
   [[nodiscard]] std::vector<float> multiply(uint32_t first_x, uint32_t n) const {
     std::vector<float> out(n * kTileRows);
-    std::vector<float> scratch(float_product_scratch(weights.type, weights.cols));
-    multiply_float(weights, &x[first_x * stride], stride, n, scratch.data(), out.data());
+    const FloatScratch scratch(weights.cols);
+    multiply_float(weights, &x[first_x * stride], stride, n, scratch, out.data());
     return out;
   }
 };

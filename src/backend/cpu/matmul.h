@@ -8,18 +8,20 @@
 #include <vector>
 
 #include "backend/cpu/aligned.h"
-#include "backend/cpu/quantize_row.h"
+#include "backend/cpu/float_product.h"
+#include "backend/cpu/packed_blocks.h"
+#include "backend/cpu/quantized_product.h"
 #include "backend/cpu/thread_pool.h"
-#include "backend/cpu/weight_tile.h"
 #include "base/error.h"
 #include "model/spec.h"
 
 namespace weft::backend {
 
-// A weight matrix and its bias, where they lie in the file.
+// A weight matrix and its bias.
 struct Linear {
   const model::Weight* weight;
-  std::vector<float> bias;  // empty: none
+  const std::byte* packed = nullptr;  // its tiles; null: read where it lies in the file
+  std::vector<float> bias;            // empty: none
 
   // An error that names the tensor if its type has no kernel.
   [[nodiscard]] static Result<Linear> create(const model::Weight& weight,
@@ -40,8 +42,8 @@ struct Product {
 class Matmul {
  public:
   // For products of up to max_rows rows with matrices up to max_cols wide, of which the ones that
-  // need unpacking to floats take `scratch_floats` a thread.
-  Matmul(ThreadPool& pool, uint32_t max_rows, uint32_t max_cols, size_t scratch_floats);
+  // have to be decoded first are up to decoded_cols wide.
+  Matmul(ThreadPool& pool, uint32_t max_rows, uint32_t max_cols, uint32_t decoded_cols);
 
   // Each product's y = W x + bias, or y += W x + bias, for the first `rows` rows of x. All weights
   // are as wide as x. A result's bits depend on its own row of x alone.
@@ -50,18 +52,24 @@ class Matmul {
   [[nodiscard]] uint64_t size_bytes() const;
 
  private:
+  // Rows of activations that are multiplied with one tile after the other: few enough to stay in a
+  // second-level cache.
+  static constexpr uint32_t kRowsAtOnce = kMaxFloatRows;
+
   struct Workspace {  // of one thread
-    std::unique_ptr<WeightTile> tile;
-    AlignedArray<float> decoded;
-    AlignedArray<float> out;  // [max_rows, kTileRows]
+    FloatScratch scratch;
+    AlignedArray<float> out;  // [kRowsAtOnce, kTileRows]
+  };
+  struct RowRange {
+    uint32_t first, count;
   };
 
   void quantize(const Rows& x, uint32_t rows);
-  void multiply_tile(const Rows& x, uint32_t rows, const Product& product, uint32_t tile,
-                     Workspace& workspace) const;
+  void multiply_tile(const Rows& x, uint32_t rows, RowRange range, const Product& product,
+                     uint32_t tile, Workspace& workspace) const;
 
   ThreadPool& pool_;
-  AlignedArray<ActivationBlock> quantized_;  // [rows, cols / kActivationColumns]
+  AlignedArray<ActivationBlock> quantized_;  // [cols / kActivationColumns, rows of the step]
   std::vector<Workspace> workspaces_;
 };
 

@@ -12,12 +12,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr auto kMax = static_cast<float>(ActivationBlock::kMaxQuant);
 constexpr float kTiny = 1e-30F;  // kMax / x must be finite
 
-void quantize_row(const float* values, size_t blocks, ActivationBlock* out) {
+void quantize_row(const float* values, size_t blocks, ActivationBlock* out, size_t stride) {
   const hn::CappedTag<float, 16> d;
   const hn::Rebind<int32_t, decltype(d)> di;
   const hn::Rebind<int8_t, decltype(d)> di8;
   const size_t lanes = hn::Lanes(d);
-  for (size_t b = 0; b < blocks; ++b, values += kActivationColumns, ++out) {
+  for (size_t b = 0; b < blocks; ++b, values += kActivationColumns, out += stride) {
     auto largest = hn::Zero(d);
     for (size_t i = 0; i < kActivationColumns; i += lanes) {
       largest = hn::Max(largest, hn::Abs(hn::LoadU(d, values + i)));
@@ -51,9 +51,10 @@ namespace weft::backend {
 
 HWY_EXPORT(quantize_row);
 
-void quantize_row(std::span<const float> values, ActivationBlock* out) {
+void quantize_row(std::span<const float> values, ActivationBlock* out, size_t stride) {
   CHECK(values.size() % kActivationColumns == 0);
-  HWY_DYNAMIC_DISPATCH(quantize_row)(values.data(), values.size() / kActivationColumns, out);
+  HWY_DYNAMIC_DISPATCH(quantize_row)(values.data(), values.size() / kActivationColumns, out,
+                                     stride);
 }
 
 }  // namespace weft::backend

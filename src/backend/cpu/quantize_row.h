@@ -1,6 +1,7 @@
 // Activations as the integer dot products want them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -22,7 +23,7 @@ struct ActivationBlock {
   int8_t low[32];
 };
 
-// values.size() is a multiple of kActivationColumns; out holds a block for each.
-void quantize_row(std::span<const float> values, ActivationBlock* out);
+// values.size() is a multiple of kActivationColumns; out[i * stride] becomes the block of group i.
+void quantize_row(std::span<const float> values, ActivationBlock* out, size_t stride);
 
 }  // namespace weft::backend

@@ -20,7 +20,7 @@ TEST(QuantizeRow, RoundsToTheNearestStep) {
     const auto values = testing::random_floats(random, 7 * kActivationColumns, limit);
     for_each_instruction_set([&] {
       std::vector<ActivationBlock> blocks(7);
-      quantize_row(values, blocks.data());
+      quantize_row(values, blocks.data(), 1);
       for (size_t b = 0; b < blocks.size(); ++b) {
         const ActivationBlock& block = blocks[b];
         double largest = 0;
@@ -48,7 +48,7 @@ TEST(QuantizeRow, TheEndsOfTheRangeFit) {
   values[1] = -5;
   for_each_instruction_set([&] {
     ActivationBlock block;
-    quantize_row(values, &block);
+    quantize_row(values, &block, 1);
     EXPECT_EQ(block.high[0] * 256 + block.low[0], ActivationBlock::kMaxQuant);
     EXPECT_EQ(block.high[1] * 256 + block.low[1], -ActivationBlock::kMaxQuant);
   });
@@ -59,7 +59,7 @@ TEST(QuantizeRow, ZeroAndNearlyZeroGiveNothing) {
     const std::vector<float> values(kActivationColumns, value);
     for_each_instruction_set([&] {
       ActivationBlock block;
-      quantize_row(values, &block);
+      quantize_row(values, &block, 1);
       EXPECT_EQ(block.sum, 0.0F);
       EXPECT_TRUE(std::isfinite(block.scale));
       EXPECT_TRUE(std::ranges::all_of(block.low, [](int8_t q) { return q == 0; }));

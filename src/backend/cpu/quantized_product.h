@@ -1,31 +1,32 @@
-// Products of quantised weights, read where they lie, and quantised activations.
+// Products of packed quantised weights and quantised activations.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
+#include "backend/cpu/packed_blocks.h"
 #include "backend/cpu/quantize_row.h"
-#include "backend/cpu/weight_tile.h"
 #include "formats/tensor_type.h"
 
 namespace weft::backend {
 
-// At most kTileRows neighbouring rows of a quantised matrix.
-struct QuantizedRows {
+// One tile of a packed matrix: kTileRows rows.
+struct PackedTile {
   formats::TensorType type;
-  const std::byte* data;  // the first row
-  uint32_t row_bytes;
-  uint32_t rows;  // at least 1
+  const std::byte* data;
   uint32_t cols;
 };
 
-// Types for which multiply_quantized has a kernel.
-[[nodiscard]] bool has_quantized_product(formats::TensorType type);
+// Activations of `rows` rows: the block of row r and group g of 32 columns is data[g * stride + r].
+struct QuantizedActivations {
+  const ActivationBlock* data;
+  size_t stride;
+  uint32_t rows;
+};
 
-// out[r * kTileRows + i] = weight row i . activation row r, for each r < n_x; lanes beyond
-// weights.rows are written too. x: [n_x, cols / kActivationColumns]. `out` is aligned to 64 bytes.
-// An element is the sum over blocks of 32 columns, in order, of exact integer products times the
-// scales, so its bits depend on neither n_x nor the tile it is in.
-void multiply_quantized(const QuantizedRows& weights, const ActivationBlock* x, uint32_t n_x,
-                        WeightTile& scratch, float* out);
+// out[r * kTileRows + i] = row i of the tile . row r of x. `out` is aligned to 64 bytes.
+// An element is the sum over groups of 32 columns, in order, of exact integer products times the
+// scales, so its bits do not depend on the other rows of x.
+void multiply_quantized(const PackedTile& tile, const QuantizedActivations& x, float* out);
 
 }  // namespace weft::backend

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "backend/cpu/aligned.h"
+#include "backend/cpu/pack_weights.h"
 #include "backend/cpu/testing/instruction_sets.h"
 #include "backend/cpu/testing/random.h"
 #include "formats/dequantize.h"
@@ -28,7 +29,7 @@ struct Case {
   std::vector<std::byte> bytes;
   std::vector<float> decoded;           // [rows, cols]
   std::vector<float> x;                 // [n_x, cols]
-  std::vector<ActivationBlock> blocks;  // of x
+  std::vector<ActivationBlock> blocks;  // of x: [cols / kActivationColumns, n_x]
   uint32_t n_x;
 
   Case(TensorType type, uint32_t rows, uint32_t cols, uint32_t n) : decoded(rows * cols), n_x(n) {
@@ -37,17 +38,20 @@ struct Case {
     EXPECT_TRUE(formats::dequantize(type, bytes, decoded));
     x = testing::random_floats(random, size_t{n} * cols, 3.0F);
     blocks.resize(x.size() / kActivationColumns);
-    for (uint32_t r = 0; r < n; ++r) {
-      quantize_row({&x[size_t{r} * cols], cols}, &blocks[r * cols / kActivationColumns]);
-    }
-    weights = {type, bytes.data(), static_cast<uint32_t>(bytes.size() / rows), rows, cols};
+    for (uint32_t r = 0; r < n; ++r) quantize_row({&x[size_t{r} * cols], cols}, &blocks[r], n);
+    weights = {type, bytes.data(), bytes.size() / rows, rows, cols};
+  }
+
+  [[nodiscard]] const ActivationBlock& block(uint32_t r, uint32_t col) const {
+    return blocks[col / kActivationColumns * n_x + r];
   }
 
   [[nodiscard]] std::vector<float> multiply(uint32_t first_x, uint32_t n) const {
     const AlignedArray<float> out(n * kTileRows);
     std::ranges::fill(out.values(), std::numeric_limits<float>::quiet_NaN());
-    const auto scratch = std::make_unique<WeightTile>();
-    multiply_quantized(weights, &blocks[first_x * weights.cols / kActivationColumns], n, *scratch,
+    const AlignedArray<std::byte> tile(packed_tile_bytes(weights.type, weights.cols));
+    pack_tile(weights, tile.data());
+    multiply_quantized({weights.type, tile.data(), weights.cols}, {&blocks[first_x], n_x, n},
                        out.data());
     return {out.values().begin(), out.values().end()};
   }
@@ -61,9 +65,9 @@ struct Case {
     double magnitude = 0;
     double largest_weight = 0;
     for (uint32_t col = 0; col < weights.cols; ++col) {
-      const ActivationBlock& block = blocks[(r * weights.cols + col) / kActivationColumns];
+      const ActivationBlock& at = block(r, col);
       const uint32_t i = col % kActivationColumns;
-      const double a = static_cast<double>(block.scale) * (block.high[i] * 256 + block.low[i]);
+      const double a = static_cast<double>(at.scale) * (at.high[i] * 256 + at.low[i]);
       const double w = decoded[row * weights.cols + col];
       value += w * a;
       magnitude += std::abs(a);
@@ -80,9 +84,9 @@ TEST(QuantizedProduct, MatchesDoublePrecisionForEveryTypeAndInstructionSet) {
   for (const TensorType type : kTypes) {
     SCOPED_TRACE(formats::info(type).name);
     const uint32_t block = formats::info(type).block_elements;
-    for (const uint32_t cols : {block, 3 * block, kTileCols, kTileCols + block, 2 * kTileCols}) {
-      for (const uint32_t rows : {1U, 7U, 16U}) {
-        const Case c(type, rows, cols, 3);
+    for (const uint32_t cols : {block, 3 * block, 1024U, 1024U + block}) {
+      for (const uint32_t rows : {1U, 15U, 16U, 17U, 32U}) {
+        const Case c(type, rows, cols, 7);  // as 4, 2 and 1
         for_each_instruction_set([&] {
           const auto out = c.multiply(0, c.n_x);
           for (uint32_t r = 0; r < c.n_x; ++r) {
@@ -101,7 +105,7 @@ TEST(QuantizedProduct, MatchesDoublePrecisionForEveryTypeAndInstructionSet) {
 TEST(QuantizedProduct, BitsDoNotDependOnTheOtherRowsOfActivations) {
   for (const TensorType type : kTypes) {
     SCOPED_TRACE(formats::info(type).name);
-    const Case c(type, 16, 1536, 23);
+    const Case c(type, 32, 1536, 23);
     for_each_instruction_set([&] {
       const auto together = c.multiply(0, c.n_x);
       for (uint32_t r = 0; r < c.n_x; ++r) {
@@ -115,7 +119,7 @@ TEST(QuantizedProduct, BitsDoNotDependOnTheOtherRowsOfActivations) {
 TEST(QuantizedProduct, ExtremeQuantsAreExact) {
   // All weights and activations at the ends of their ranges: the largest sums there are.
   for (const auto fill : {std::byte{0x00}, std::byte{0x7f}, std::byte{0x80}, std::byte{0xff}}) {
-    Case c(TensorType::kQ8_0, 16, 64, 1);
+    Case c(TensorType::kQ8_0, 32, 64, 1);
     std::ranges::fill(c.bytes, fill);
     for (size_t block = 0; block < c.bytes.size(); block += 34) {
       const uint16_t one = float_to_half(1.0F);
@@ -123,7 +127,7 @@ TEST(QuantizedProduct, ExtremeQuantsAreExact) {
     }
     ASSERT_TRUE(formats::dequantize(TensorType::kQ8_0, c.bytes, c.decoded));
     std::ranges::fill(c.x, -1.0F);
-    quantize_row(c.x, c.blocks.data());
+    quantize_row(c.x, c.blocks.data(), 1);
     for_each_instruction_set([&] {
       const auto [value, tolerance] = c.expected(0, 0);
       EXPECT_NEAR(c.multiply(0, 1)[0], value, std::abs(value) * 0x1p-23);

@@ -1,4 +1,4 @@
-// Reading 16 rows of a quantised matrix side by side.
+// Reading 32 rows of a quantised matrix side by side.
 // Included once for each instruction set.
 
 #if defined(WEFT_BACKEND_CPU_TILE_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -13,28 +13,22 @@
 
 #include <hwy/highway.h>
 
-#include "backend/cpu/weight_tile.h"
+#include "backend/cpu/packed_blocks.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace weft::backend::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using DF = hn::CappedTag<float, kTileRows>;  // lanes are rows of the tile
-using DI = hn::Rebind<int32_t, DF>;
-using DU = hn::Rebind<uint32_t, DF>;
-using D8 = hn::Repartition<uint8_t, DF>;
-using VF = hn::Vec<DF>;
-using VI = hn::Vec<DI>;
+using DU = hn::CappedTag<uint32_t, 16>;  // lanes are rows of the tile
+using D8 = hn::Repartition<uint8_t, DU>;
 using VU = hn::Vec<DU>;
 using V8 = hn::Vec<D8>;
-inline constexpr size_t kLanes = hn::MaxLanes(DF());
+inline constexpr size_t kLanes = hn::MaxLanes(DU());
 
-// The same block of each of 16 rows.
+// The same block of each row of a tile.
 struct TileRows {
-  const uint8_t* block;                    // of the first row
-  alignas(64) int32_t offsets[kTileRows];  // from it to each row's, bytes
-
-  const uint8_t* ahead;  // what will be read some time later
+  const uint8_t* block;       // of the first row
+  size_t offsets[kTileRows];  // from it to each row's, bytes
 
   [[nodiscard]] HWY_INLINE const uint8_t* at(size_t row, size_t byte) const {
     return block + offsets[row] + byte;
@@ -78,34 +72,6 @@ HWY_INLINE void store_transposed(const V8 (&v)[4], uint32_t* out) {
   hn::Store(hn::BitCast(d, hn::InterleaveLower(d64, high01, high23)), d, out + 2 * kTileRows);
   hn::Store(hn::BitCast(d, hn::InterleaveUpper(d64, high01, high23)), d, out + 3 * kTileRows);
 }
-
-// out[q * kTileRows + row] = dword q of the 16 bytes at `byte` of each row's block.
-HWY_INLINE void load_transposed(const TileRows& rows, size_t byte, uint32_t* out) {
-  for (size_t first = 0; first < kTileRows; first += kLanes) {
-    V8 v[4];
-    for (size_t i = 0; i < 4; ++i) v[i] = load_16_bytes(rows, first + i, byte);
-    store_transposed(v, out + first);
-  }
-}
-
-// Four bytes of each row from `row` on.
-HWY_INLINE VU load_dwords(const TileRows& rows, size_t row, size_t byte) {
-  const DI d;
-  const auto* base = reinterpret_cast<const int32_t*>(rows.block + byte);
-  const VI offsets = hn::Load(d, rows.offsets + row);
-  return hn::BitCast(DU(), hn::GatherOffset(d, base, offsets));
-}
-
-// The binary16 number in the low 16 bits of each lane.
-HWY_INLINE VF half_to_float(VU bits) {
-  const hn::Rebind<uint16_t, DF> du16;
-  const hn::Rebind<hwy::float16_t, DF> df16;
-  const VI low = hn::BitCast(DI(), hn::And(bits, hn::Set(DU(), 0xffff)));
-  return hn::PromoteTo(DF(), hn::BitCast(df16, hn::DemoteTo(du16, low)));
-}
-
-// Exact below 2^24.
-HWY_INLINE VF to_float(VU integers) { return hn::ConvertTo(DF(), hn::BitCast(DI(), integers)); }
 
 }  // namespace weft::backend::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

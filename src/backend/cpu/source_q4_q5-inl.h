@@ -1,11 +1,11 @@
-// Formats with 32 columns a block in four or five bits: Q4_0, Q4_1, Q5_0, Q5_1.
+// Sources with 32 columns a block in four or five bits: Q4_0, Q4_1, Q5_0, Q5_1.
 // Included once for each instruction set.
 
-#if defined(WEFT_BACKEND_CPU_UNPACK_Q4_Q5_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef WEFT_BACKEND_CPU_UNPACK_Q4_Q5_INL_H_
-#undef WEFT_BACKEND_CPU_UNPACK_Q4_Q5_INL_H_
+#if defined(WEFT_BACKEND_CPU_SOURCE_Q4_Q5_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef WEFT_BACKEND_CPU_SOURCE_Q4_Q5_INL_H_
+#undef WEFT_BACKEND_CPU_SOURCE_Q4_Q5_INL_H_
 #else
-#define WEFT_BACKEND_CPU_UNPACK_Q4_Q5_INL_H_
+#define WEFT_BACKEND_CPU_SOURCE_Q4_Q5_INL_H_
 #endif
 
 #include "backend/cpu/tile_rows-inl.h"
@@ -14,8 +14,11 @@
 HWY_BEFORE_NAMESPACE();
 namespace weft::backend::HWY_NAMESPACE {
 
-// A format, for the tile product (tile_product-inl.h), is
-//   Block                 what a row is an array of, kBlockColumns columns each
+// A source, as pack_weights.cpp reads it, is
+//   Block                 what a row is an array of
+//   kLoads, kRuns         a load of 16 bytes a row gives kRuns runs of 16 columns
+//   column(load, run)     the first column of a run within the block
+//   load(rows, row, load) the runs of rows row, row + 4, ... as unsigned bytes
 //   kScaleColumns         16 or 32: columns that share a scale
 //   kOffset, kHasMins     see WeightTile; offset 128: quants take all eight bits
 //   kLoads, kRuns         a load of 16 bytes a row gives kRuns runs of 16 columns
@@ -50,13 +53,9 @@ HWY_INLINE V8 fifth_bits(const TileRows& rows, size_t row, size_t byte, size_t h
   return hn::And(hn::VecFromMask(d, hn::Eq(hn::And(bits, bit), bit)), hn::Set(d, 16));
 }
 
-template <class BlockT, bool kMins, bool kFifthBit>
-struct FormatQ4Q5 {
+template <class BlockT, bool kFifthBit>
+struct SourceQ4Q5 {
   using Block = BlockT;
-  static constexpr size_t kBlockColumns = 32;
-  static constexpr size_t kScaleColumns = 32;
-  static constexpr int32_t kOffset = kMins ? 0 : (kFifthBit ? 16 : 8);
-  static constexpr bool kHasMins = kMins;
   static constexpr size_t kLoads = 1;
   static constexpr size_t kRuns = 2;
   static constexpr size_t column(size_t /*load*/, size_t run) { return run * 16; }
@@ -71,23 +70,12 @@ struct FormatQ4Q5 {
     }
     return runs;
   }
-
-  static HWY_INLINE void scales(const TileRows& rows, float (*scales)[kTileRows],
-                                float (*mins)[kTileRows]) {
-    for (size_t row = 0; row < kTileRows; row += kLanes) {
-      const VU halves = load_dwords(rows, row, 0);  // d, then m or the first quants
-      hn::Store(half_to_float(halves), DF(), scales[0] + row);
-      if constexpr (kMins) {
-        hn::Store(half_to_float(hn::ShiftRight<16>(halves)), DF(), mins[0] + row);
-      }
-    }
-  }
 };
 
-using FormatQ4_0 = FormatQ4Q5<formats::BlockQ4_0, false, false>;
-using FormatQ4_1 = FormatQ4Q5<formats::BlockQ4_1, true, false>;
-using FormatQ5_0 = FormatQ4Q5<formats::BlockQ5_0, false, true>;
-using FormatQ5_1 = FormatQ4Q5<formats::BlockQ5_1, true, true>;
+using SourceQ4_0 = SourceQ4Q5<formats::BlockQ4_0, false>;
+using SourceQ4_1 = SourceQ4Q5<formats::BlockQ4_1, false>;
+using SourceQ5_0 = SourceQ4Q5<formats::BlockQ5_0, true>;
+using SourceQ5_1 = SourceQ4Q5<formats::BlockQ5_1, true>;
 
 }  // namespace weft::backend::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
