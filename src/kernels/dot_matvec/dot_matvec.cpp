@@ -15,12 +15,14 @@
 namespace weft::kernels {
 namespace {
 
-constexpr uint32_t kUnit = 32;           // of x_int16
-constexpr uint32_t kRowLanes = 512;      // of quantize_rows
-constexpr uint32_t kMaxLanes = 512;      // of a workgroup of dot_matvec
-constexpr uint32_t kUsualLanes = 256;    // likewise, where rows of W are short
-constexpr uint32_t kUsefulGroups = 512;  // workgroups that fill a large device
-constexpr uint32_t kMaxTurns = 16;
+constexpr uint32_t kUnit = 32;          // of x_int16
+constexpr uint32_t kRowLanes = 512;     // of quantize_rows
+constexpr uint32_t kQuantLanesK = 64;   // of a group, with quantised weights
+constexpr uint32_t kFloatLanesK = 256;  // with others
+constexpr uint32_t kLongRow = 4096;     // elements, from which on large workgroups pay
+constexpr uint32_t kCores = 128;        // of a large device
+constexpr uint64_t kSumBytes = 4096;    // of workgroup memory besides x, at most
+constexpr uint32_t kMaxTurns = 8;
 constexpr uint32_t kEightsOfLine = 4;
 
 bool is_quantized(WeightFormat format) {
@@ -192,21 +194,29 @@ bool can_dot_matvec(const gpu::AdapterInfo& info, const DotProduct& product) {
 
 DotMatvecVariant dot_matvec_variant(const gpu::AdapterInfo& info, const WeightLayout& weight,
                                     uint32_t rows) {
-  const uint32_t most = std::min(kMaxLanes, info.limits.max_workgroup_lanes);
-  const uint32_t trips = ceil_div(weight.units, most);
-  const uint32_t wanted = ceil_div(weight.units, trips);
+  // Measured on an H200. Floats keep no x in workgroup memory: the more lanes along k and the more
+  // workgroups, the better. Elsewhere a workgroup pays for its x: two subgroups take a row.
+  const bool quantized = is_quantized(weight.format);
+  const uint32_t wanted = std::min(weight.units, quantized ? kQuantLanesK : kFloatLanesK);
   const uint32_t lanes_k =
       wanted <= info.subgroup_min ? std::bit_ceil(wanted) : round_up(wanted, info.subgroup_max);
+  const bool is_long = weight.cols >= kLongRow;
+  const uint32_t lanes =
+      std::min(quantized && is_long ? 512U : 256U, info.limits.max_workgroup_lanes);
   DotMatvecVariant variant{.rows = std::bit_ceil(std::clamp(rows, 1U, kMaxMatvecRows)),
-                           .pairs = rows < 4 ? 2U : 1U,
+                           .pairs = quantized ? 1U : 2U,
                            .lanes_k = lanes_k,
-                           .groups = std::max(1U, kUsualLanes / lanes_k),
+                           .groups = std::max(1U, lanes / lanes_k),
                            .turns = 1};
-  const uint32_t at_once = 2 * variant.groups * variant.pairs * kUsefulGroups;
-  variant.turns = std::clamp(weight.rows / at_once, 1U, kMaxTurns);
-  const uint64_t x_and_sums = x_bytes(weight) + 8192;
-  if (variant.rows == 1 && x_and_sums <= info.limits.max_workgroup_bytes) {
-    variant.x = XPlace::kWorkgroup;
+  const uint64_t x_and_sums = x_bytes(weight) + kSumBytes;
+  if (variant.rows > 1) return variant;
+  if (x_and_sums <= info.limits.max_workgroup_bytes) variant.x = XPlace::kWorkgroup;
+  // Where x fills the workgroup memory of a core, each core has one workgroup.
+  const bool one_a_core = 2 * x_and_sums > info.limits.max_workgroup_bytes;
+  if (quantized && one_a_core) variant.pairs = 2;
+  if (quantized) {
+    const uint32_t workgroups = weight.rows / (2 * variant.groups * variant.pairs);
+    variant.turns = std::clamp(workgroups / (one_a_core ? kCores : 2 * kCores), 1U, kMaxTurns);
   }
   return variant;
 }
@@ -230,7 +240,7 @@ void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& p
   CHECK(variant.rows == 1 || variant.x == XPlace::kStorage);
   const Pairs pairs = pairs_of(product);
   const uint32_t lanes = variant.groups * variant.lanes_k;
-  const uint32_t places = std::max(variant.groups, ceil_div(lanes, info.subgroup_min));
+  const uint32_t places = ceil_div(lanes, info.subgroup_min);
   Variant shader{.kernel = "dot_matvec",
                  .imports = {{"weight", wgsl_name(weight.format)}},
                  .constants = {{"kRows", variant.rows}, {"kPairs", variant.pairs}},
@@ -240,6 +250,7 @@ void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& p
                                {"GROUPS", static_cast<double>(variant.groups)},
                                {"TURNS", static_cast<double>(variant.turns)},
                                {"PAIR_APART", static_cast<double>(pairs.apart)},
+                               {"SUBGROUP_MIN", static_cast<double>(info.subgroup_min)},
                                {"SUBGROUP_MAX", static_cast<double>(info.subgroup_max)},
                                {"SUM_PLACES", static_cast<double>(places)}}};
   add_x(ready, weight, variant, shader);

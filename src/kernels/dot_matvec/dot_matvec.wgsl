@@ -12,12 +12,13 @@
 
 override N: u32;             // rows of W
 override UNITS: u32;         // of one of them
-override LANES_K: u32;       // a power of 2 up to the least size of a subgroup, or a multiple of all sizes
+override LANES_K: u32;       // a power of 2 up to SUBGROUP_MIN, or a multiple of all sizes of a subgroup
 override GROUPS: u32;
 override TURNS: u32;
 override PAIR_APART: u32;
-override SUBGROUP_MAX: u32;  // lanes
-override SUM_PLACES: u32;    // at least the subgroups of a workgroup, and GROUPS
+override SUBGROUP_MIN: u32;  // lanes
+override SUBGROUP_MAX: u32;
+override SUM_PLACES: u32;    // at least the subgroups of a workgroup
 
 struct Params {
   rows: u32,
@@ -27,7 +28,7 @@ struct Params {
 var<immediate> p: Params;
 
 const kSums = kRows * kPairs;
-var<workgroup> partial: array<vec2f, SUM_PLACES * kSums>;  // [place, row, pair]
+var<workgroup> partial: array<vec2f, SUM_PLACES * kSums>;  // [subgroup, row, pair]
 
 // The same unit of two rows of W.
 struct UnitPair {
@@ -50,68 +51,83 @@ fn join(sum: vec2f, lane: Lane) -> vec2f {
   return joined;
 }
 
+fn finish_within(row: u32, pair: u32, sum: vec2f) {
+  if (row < p.rows && pair < p.pairs) { finish(row, pair, sum); }
+}
+
 @compute @workgroup_size(GROUPS * LANES_K)
 fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   let my_place = place_in_workgroup(lane);
   let my_unit = my_place % LANES_K;
-  let joined_lanes = min(LANES_K, lane.subgroup_size);
   let first_row = group.y * kRows;
   var turn_pair = group.x * TURNS * GROUPS * kPairs;  // the first of the workgroup
-  var my_pair = turn_pair + my_place / LANES_K * kPairs;
+  let group_pair = my_place / LANES_K * kPairs;       // the first of the group, from there
 
-  // Asked for before x is prepared, so that both are on their way together.
+  // Weights are asked for a trip ahead, and the first before x is prepared.
   var weights: array<UnitPair, kPairs>;
   for (var i = 0u; i < kPairs; i++) {  //! unroll
-    weights[i] = load_pair(my_pair + i, my_unit);
+    weights[i] = load_pair(turn_pair + group_pair + i, my_unit);
   }
   prepare_x(first_row, lane);
 
   var x: XUnit;
   for (var turn = 0u; turn < TURNS; turn++) {
     var sums = array<vec2f, kSums>();
-    for (var unit = my_unit; unit < UNITS; unit += LANES_K) {
-      if (unit != my_unit) {
+    for (var trip_unit = 0u; trip_unit < UNITS; trip_unit += LANES_K) {
+      let unit = trip_unit + my_unit;
+      let ends_turn = trip_unit + LANES_K >= UNITS;
+      let next_unit = select(unit + LANES_K, my_unit, ends_turn);
+      let next_pair = turn_pair + group_pair + select(0u, GROUPS * kPairs, ends_turn);
+      var next: array<UnitPair, kPairs>;
+      if (!ends_turn || turn + 1u < TURNS) {
         for (var i = 0u; i < kPairs; i++) {  //! unroll
-          weights[i] = load_pair(my_pair + i, unit);
+          next[i] = load_pair(next_pair + i, next_unit);
         }
       }
-      for (var row = 0u; row < kRows; row++) {  //! unroll
-        if (kRows > 1u || UNITS > LANES_K || turn == 0u) {
-          x = load_x(min(first_row + row, p.rows - 1u), unit);
-        }
-        for (var i = 0u; i < kPairs; i++) {  //! unroll
-          sums[row * kPairs + i] +=
-              vec2f(unit_dot(weights[i].first, x), unit_dot(weights[i].second, x));
+      if (unit < UNITS) {
+        for (var row = 0u; row < kRows; row++) {  //! unroll
+          if (kRows > 1u || UNITS > LANES_K || turn == 0u) {
+            x = load_x(min(first_row + row, p.rows - 1u), unit);
+          }
+          for (var i = 0u; i < kPairs; i++) {  //! unroll
+            sums[row * kPairs + i] +=
+                vec2f(unit_dot(weights[i].first, x), unit_dot(weights[i].second, x));
+          }
         }
       }
-    }
-    let next_pair = my_pair + GROUPS * kPairs;
-    if (turn + 1u < TURNS) {
-      for (var i = 0u; i < kPairs; i++) {  //! unroll
-        weights[i] = load_pair(next_pair + i, my_unit);
-      }
+      weights = next;
     }
 
-    let sum_place = my_place / joined_lanes * kSums;
-    for (var row = 0u; row < kRows; row++) {  //! unroll
-      for (var i = 0u; i < kPairs; i++) {  //! unroll
-        let sum = join(sums[row * kPairs + i], lane);
-        if (my_place % joined_lanes == 0u) { partial[sum_place + row * kPairs + i] = sum; }
+    if (LANES_K <= SUBGROUP_MIN) {
+      // A group has all of its sums: its lanes finish one each.
+      for (var row = 0u; row < kRows; row++) {  //! unroll
+        for (var i = 0u; i < kPairs; i++) {  //! unroll
+          let sum = join(sums[row * kPairs + i], lane);
+          if (my_unit == (row * kPairs + i) % LANES_K) {
+            finish_within(first_row + row, turn_pair + group_pair + i, sum);
+          }
+        }
       }
-    }
-    workgroupBarrier();
-    let places = LANES_K / joined_lanes;  // of a group
-    for (var i = lane.index; i < GROUPS * kSums; i += GROUPS * LANES_K) {
-      var sum = vec2f();
-      for (var place = 0u; place < places; place++) {
-        sum += partial[(i / kSums * places + place) * kSums + i % kSums];
+    } else {
+      let sum_place = my_place / lane.subgroup_size * kSums;
+      for (var row = 0u; row < kRows; row++) {  //! unroll
+        for (var i = 0u; i < kPairs; i++) {  //! unroll
+          let sum = join(sums[row * kPairs + i], lane);
+          if (lane.in_subgroup == 0u) { partial[sum_place + row * kPairs + i] = sum; }
+        }
       }
-      let pair = turn_pair + i / kSums * kPairs + i % kPairs;
-      let row = first_row + i % kSums / kPairs;
-      if (pair < p.pairs && row < p.rows) { finish(row, pair, sum); }
+      workgroupBarrier();
+      let places = LANES_K / lane.subgroup_size;  // of a group
+      for (var i = lane.index; i < GROUPS * kSums; i += GROUPS * LANES_K) {
+        var sum = vec2f();
+        for (var place = 0u; place < places; place++) {
+          sum += partial[(i / kSums * places + place) * kSums + i % kSums];
+        }
+        let pair = turn_pair + i / kSums * kPairs + i % kPairs;
+        finish_within(first_row + i % kSums / kPairs, pair, sum);
+      }
+      if (TURNS > 1u) { workgroupBarrier(); }
     }
-    workgroupBarrier();
     turn_pair += GROUPS * kPairs;
-    my_pair = next_pair;
   }
 }

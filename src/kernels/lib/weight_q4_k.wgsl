@@ -9,19 +9,19 @@ const LINES = 1u;
 
 struct Unit {
   quants: vec4u,
-  scale: f32,
-  offset: f32,
+  header: vec4u,
+  place: u32,  // among the header's eight
 }
 
 fn load_unit(i: u32) -> Unit {
-  let scale = scale_and_offset(headers[i / 8u], i % 8u);
-  return Unit(quants[i], scale.x, scale.y);
+  return Unit(quants[i], headers[i / 8u], i % 8u);
 }
 
 fn dot_words(unit: Unit, eight: u32) -> vec2u { return nibble_words(unit.quants, eight); }
 
-fn unit_line(unit: Unit, half: u32) -> vec2f { return vec2f(unit.scale, unit.offset); }
+fn unit_line(unit: Unit, half: u32) -> vec2f { return scale_and_offset(unit.header, unit.place); }
 
 fn unit_quad(unit: Unit, quad: u32) -> vec4f {
-  return unit.scale * vec4f(nibbles(unit.quants, quad)) + unit.offset;
+  let line = unit_line(unit, 0u);
+  return line.x * vec4f(nibbles(unit.quants, quad)) + line.y;
 }

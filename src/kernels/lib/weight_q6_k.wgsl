@@ -11,13 +11,14 @@ const LINES = 2u;
 struct Unit {
   quants: vec4u,
   high: vec2u,
-  scales: vec2f,
+  d: u32,       // as it lies in scales
+  scales: u32,  // the halves' in the low two bytes
 }
 
 fn load_unit(i: u32) -> Unit {
   let block = 5u * (i / 8u);
   let two = scales[block + i % 8u / 2u] >> (16u * (i % 2u));
-  return Unit(quants[i], high[i], bitcast<f32>(scales[block + 4u]) * vec2f(unpack4xI8(two).xy));
+  return Unit(quants[i], high[i], scales[block + 4u], two);
 }
 
 fn dot_words(unit: Unit, eight: u32) -> vec2u {
@@ -25,9 +26,12 @@ fn dot_words(unit: Unit, eight: u32) -> vec2u {
   return nibble_words(unit.quants, eight) | (pairs << vec2u(4u));
 }
 
-fn unit_line(unit: Unit, half: u32) -> vec2f { return unit.scales[half] * vec2f(1.0, -32.0); }
+fn unit_line(unit: Unit, half: u32) -> vec2f {
+  let scale = bitcast<f32>(unit.d) * f32(unpack4xI8(unit.scales)[half]);
+  return scale * vec2f(1.0, -32.0);
+}
 
 fn unit_quad(unit: Unit, quad: u32) -> vec4f {
   let q = quad_of_dot_words(dot_words(unit, quad / 2u), quad % 2u);
-  return unit.scales[quad / 4u] * (vec4f(q) - 32.0);
+  return unit_line(unit, quad / 4u).x * (vec4f(q) - 32.0);
 }
