@@ -88,6 +88,18 @@ TEST_P(Families, AnUnknownRopeScalingIsNamed) {
               HasSubstr("RoPE scaling 'spiral'"));
 }
 
+// Nothing is in docs/models.md that no test runs, and nothing is left out.
+TEST(FamiliesTable, HasARowForEveryModel) {
+  const std::string text = *read_text_file(source_path("../docs/models.md"));
+  std::vector<std::string> rows;
+  for (size_t at = text.find("\n| `"); at != std::string::npos; at = text.find("\n| `", at + 1)) {
+    const size_t first = at + 4;
+    rows.push_back(text.substr(first, text.find('`', first) - first));
+  }
+  std::ranges::sort(rows);
+  EXPECT_EQ(rows, family_names());
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Families, ::testing::ValuesIn(family_names()), [](const auto& test) {
   std::string name = test.param;
   std::erase(name, '-');

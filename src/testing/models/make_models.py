@@ -4,11 +4,13 @@ answers: NAME/ has config.json and model.safetensors as save_pretrained() writes
 with the tensors under the names that the Python package gguf (0.19.0) maps them to, and
 logits.safetensors with the tokens and, computed in f32, the logits of a few prompts.
 Run: python3 make_models.py [NAME...], in this folder."""
+import json
 import pathlib
 import sys
 
 import gguf
 import numpy as np
+import tokenizers
 import torch
 import transformers
 from safetensors.numpy import save_file
@@ -259,6 +261,33 @@ def save_logits(model, folder):
     save_file(arrays, folder / "logits.safetensors")
 
 
+def save_tokenizer(model, folder):
+    """A small BPE, a template, and what Transformers makes of a chat and a text."""
+    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    letters = [c for c in alphabet if c.isascii() and c.isalpha()] + ["\u0120", ".", "\u010a"]
+    vocab = {c: i for i, c in enumerate(["<s>", "</s>", *letters, "th", "the"])}
+    bpe = tokenizers.models.BPE(vocab, [("t", "h"), ("th", "e")])
+    tokenizer = tokenizers.Tokenizer(bpe)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<s>", "</s>"])
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 0)])
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
+    fast.chat_template = ("{{ bos_token }}{% for m in messages %}{{ m.role }} {{ m.content }}"
+                          "{{ eos_token }}{% endfor %}{% if add_generation_prompt %}the {% endif %}")
+    fast.save_pretrained(folder)
+    chat = fast.apply_chat_template([{"role": "user", "content": "the moth"}], tokenize=True,
+                                    add_generation_prompt=True, return_dict=False)
+    tokens = fast("the other")["input_ids"]
+    with torch.no_grad():
+        answer = model.generate(torch.tensor([chat]), max_new_tokens=12, do_sample=False,
+                                suppress_tokens=list(range(len(vocab), VOCAB)), eos_token_id=1)
+    (folder / "text.json").write_text(json.dumps(
+        {"chat": chat, "tokens": tokens, "answer": answer[0, len(chat):].tolist()}) + "\n")
+
+
 def make(name):
     family, arguments = MODELS[name]
     config = getattr(transformers, family + "Config")(**arguments)
@@ -273,6 +302,8 @@ def make(name):
     model.to(torch.bfloat16).save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
     save_gguf(name, model, folder)
+    if name == "llama3":
+        save_tokenizer(model.float(), folder)
 
 
 if __name__ == "__main__":
