@@ -4,6 +4,7 @@
 
 #include "backend/cpu/cpu_backend.h"
 #include "backend/gpu/gpu_backend.h"
+#include "formats/mapped_file.h"
 #include "gpu/adapter.h"
 #include "gpu/device.h"
 
@@ -11,6 +12,14 @@ namespace weft::engine {
 namespace {
 
 using BackendPtr = std::unique_ptr<backend::Backend>;
+
+// Pages of the file whose weights the backend has copied go back to the system.
+Result<BackendPtr> create_on_cpu(const model::ModelSpec& spec, backend::Options options) {
+  options.release = [](std::span<const std::byte> weights) {
+    formats::MappedFile::advise(weights, formats::Access::kDontNeed);
+  };
+  return backend::create_cpu_backend(spec, options);
+}
 
 Result<BackendPtr> create_on_gpu(const model::ModelSpec& spec, const backend::Options& options,
                                  const gpu::AdapterInfo& adapter, const LoadListener& listener) {
@@ -37,14 +46,14 @@ Result<BackendPtr> create_auto(const model::ModelSpec& spec, const backend::Opti
     if (on_gpu) return on_gpu;
     tell(fmt::format("The model does not run on '{}'.", real->name), on_gpu.error());
   }
-  return backend::create_cpu_backend(spec, options);
+  return create_on_cpu(spec, options);
 }
 
 }  // namespace
 
 Result<BackendPtr> create_backend(const model::ModelSpec& spec, const backend::Options& options,
                                   std::string_view device, const LoadListener& listener) {
-  if (device == "cpu") return backend::create_cpu_backend(spec, options);
+  if (device == "cpu") return create_on_cpu(spec, options);
   if (device == "auto") return create_auto(spec, options, listener);
   WEFT_ASSIGN(const gpu::AdapterInfo adapter, gpu::choose_adapter(device));
   return create_on_gpu(spec, options, adapter, listener);

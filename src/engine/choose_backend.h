@@ -9,8 +9,8 @@
 
 namespace weft::engine {
 
-// `spec` and the file it points into outlive the backend. With "auto", a GPU that fails is told to
-// `listener`, and the CPU takes its place; a device that was asked for is an error then.
+// `spec` and the mapped file it points into outlive the backend. With "auto", a GPU that fails is
+// told to `listener`, and the CPU takes its place; a device that was asked for is an error then.
 [[nodiscard]] Result<std::unique_ptr<backend::Backend>> create_backend(
     const model::ModelSpec& spec, const backend::Options& options, std::string_view device,
     const LoadListener& listener);

@@ -81,7 +81,7 @@ void MappedFile::unmap() noexcept {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
-void MappedFile::advise(std::span<const std::byte> range, Access access) const {
+void MappedFile::advise(std::span<const std::byte> range, Access access) {
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   uintptr_t first = reinterpret_cast<uintptr_t>(range.data());
   uintptr_t last = first + range.size();

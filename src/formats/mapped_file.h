@@ -23,9 +23,10 @@ class MappedFile {
   // Begins at a page boundary. A file that another process shortens meanwhile faults on access.
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
 
-  // Tells the kernel how `range`, a part of bytes(), will be read: a hint, so nothing can fail.
-  // kDontNeed drops its pages from this process; reading them again reads the file.
-  void advise(std::span<const std::byte> range, Access access) const;
+  // Tells the kernel how `range`, a part of a mapped file's bytes(), will be read: a hint, so
+  // nothing can fail. kDontNeed drops its pages from this process; reading them again reads the
+  // file.
+  static void advise(std::span<const std::byte> range, Access access);
 
  private:
   explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}

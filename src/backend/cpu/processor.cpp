@@ -6,7 +6,7 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <limits>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -58,32 +58,50 @@ uint32_t cores_in_affinity_mask() {
   return std::max<uint32_t>(1, static_cast<uint32_t>(cores.size()));
 }
 
-// Whole processors that a quota pays for, from cgroup v2's cpu.max: "QUOTA PERIOD" or "max PERIOD".
-std::optional<uint32_t> parse_cpu_max(std::string_view line) {
-  uint64_t quota = 0;
-  uint64_t period = 0;
-  const char* const end = line.data() + line.size();
-  const auto [after_quota, quota_error] = std::from_chars(line.data(), end, quota);
-  if (quota_error != std::errc() || after_quota == end) return std::nullopt;
-  const auto [after_period, period_error] = std::from_chars(after_quota + 1, end, period);
-  if (period_error != std::errc() || period == 0) return std::nullopt;
-  return static_cast<uint32_t>(std::clamp<uint64_t>(quota / period, 1, 1U << 20));
+std::optional<uint64_t> parse_number(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  return number;
 }
 
-// The smallest quota of this process's cgroup (v2) and those above it.
-uint32_t cores_in_quota() {
-  uint32_t cores = std::numeric_limits<uint32_t>::max();
-  const fs::path root = "/sys/fs/cgroup";
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    if (!line.starts_with("0::/")) continue;
-    for (fs::path group = root / line.substr(4);; group = group.parent_path()) {
-      const auto quota = parse_cpu_max(first_line(group / "cpu.max").value_or(""));
-      cores = std::min(cores, quota.value_or(cores));
-      if (group == root || !group.has_relative_path()) break;
-    }
+std::optional<uint32_t> whole_cores(std::optional<uint64_t> quota, std::optional<uint64_t> period) {
+  if (!quota || !period || *period == 0) return std::nullopt;
+  return static_cast<uint32_t>(std::clamp<uint64_t>(*quota / *period, 1, 1U << 20));
+}
+
+// Version 2: "QUOTA PERIOD" or "max PERIOD", in microseconds.
+std::optional<uint32_t> quota_v2(const fs::path& group) {
+  const std::string line = first_line(group / "cpu.max").value_or("");
+  const size_t space = line.find(' ');
+  if (space == std::string::npos) return std::nullopt;
+  const std::string_view text = line;
+  return whole_cores(parse_number(text.substr(0, space)), parse_number(text.substr(space + 1)));
+}
+
+// Version 1: a quota of -1 is none.
+std::optional<uint32_t> quota_v1(const fs::path& group) {
+  const auto quota = first_line(group / "cpu.cfs_quota_us");
+  const auto period = first_line(group / "cpu.cfs_period_us");
+  if (!quota || !period) return std::nullopt;
+  return whole_cores(parse_number(*quota), parse_number(*period));
+}
+
+using Quota = std::optional<uint32_t> (*)(const fs::path& group);
+
+// Lowers `cores` to the smallest quota of the group at `path` below `root` and of those above it.
+void lower_to_quotas(const fs::path& root, std::string_view path, Quota quota,
+                     std::optional<uint32_t>& cores) {
+  path.remove_prefix(path.starts_with('/') ? 1 : 0);
+  for (fs::path group = path;; group = group.parent_path()) {
+    if (const auto here = quota(root / group)) cores = std::min(cores.value_or(*here), *here);
+    if (group.empty()) return;
   }
-  return cores;
+}
+
+std::string whole_text(const fs::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -100,7 +118,32 @@ std::string processor_name() {
   return fmt::format("{} ({})", name, HWY_DYNAMIC_DISPATCH(instruction_set)());
 }
 
-uint32_t usable_cores() { return std::min(cores_in_affinity_mask(), cores_in_quota()); }
+// A line is "NUMBER:CONTROLLERS:PATH"; version 2 has no controllers.
+std::optional<uint32_t> cores_in_quota(const fs::path& root, std::string_view groups) {
+  std::optional<uint32_t> cores;
+  while (!groups.empty()) {
+    const std::string_view line = groups.substr(0, groups.find('\n'));
+    groups.remove_prefix(std::min(groups.size(), line.size() + 1));
+    const size_t first = line.find(':');
+    const size_t second = line.find(':', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos) continue;
+    const std::string_view controllers = line.substr(first + 1, second - first - 1);
+    const std::string_view path = line.substr(second + 1);
+    if (controllers.empty()) {
+      lower_to_quotas(root, path, quota_v2, cores);
+    } else if (controllers == "cpu" || controllers.starts_with("cpu,")) {
+      lower_to_quotas(root / "cpu", path, quota_v1, cores);
+      lower_to_quotas(root / controllers, path, quota_v1, cores);
+    }
+  }
+  return cores;
+}
+
+uint32_t usable_cores() {
+  const uint32_t cores = cores_in_affinity_mask();
+  const auto quota = cores_in_quota("/sys/fs/cgroup", whole_text("/proc/self/cgroup"));
+  return std::min(cores, quota.value_or(cores));
+}
 
 }  // namespace weft::backend
 #endif  // HWY_ONCE

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace weft::backend {
 
@@ -12,5 +15,11 @@ namespace weft::backend {
 // Physical cores in this process's affinity mask, at most what its cgroups' CPU quota pays for,
 // at least 1.
 [[nodiscard]] uint32_t usable_cores();
+
+// Whole processors, at least 1, that the CPU quotas of a process's control groups and of those
+// above them pay for; nothing where none has a quota. `groups` is the text of /proc/self/cgroup;
+// version 2 groups lie in `root`, those of version 1 in root/cpu or root/cpu,cpuacct.
+[[nodiscard]] std::optional<uint32_t> cores_in_quota(const std::filesystem::path& root,
+                                                     std::string_view groups);
 
 }  // namespace weft::backend
