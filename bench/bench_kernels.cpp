@@ -1,6 +1,6 @@
 // Times products of a decode step on a GPU, in shapes of real models, as JSON lines.
 //
-//   bench_kernels [--device TEXT] [--sweep]
+//   bench_kernels [--device TEXT] [--rows N] [--sweep]
 //
 // Weights take turns over more memory than a GPU caches. A batch of dispatches is timed from the
 // end of the batch before it, so that recording costs nothing and the GPU runs at its full clock.
@@ -148,6 +148,7 @@ class Bench {
     }
   }
 
+  [[nodiscard]] const WeightLayout& layout() const { return layout_; }
   [[nodiscard]] DotMatvecVariant chosen(const Case& c) const {
     return dot_matvec_variant(device_.info(), layout_, c.rows);
   }
@@ -189,9 +190,10 @@ class Bench {
 
 // Around what is chosen: other numbers of pairs, lanes and turns.
 std::vector<DotMatvecVariant> neighbours(const gpu::AdapterInfo& info,
-                                         const DotMatvecVariant& chosen, const Case& c) {
+                                         const DotMatvecVariant& chosen, const Case& c,
+                                         uint32_t units) {
   std::vector<DotMatvecVariant> all{chosen};
-  for (uint32_t lanes_k = info.subgroup_max; lanes_k <= chosen.lanes_k; lanes_k *= 2) {
+  for (uint32_t lanes_k = info.subgroup_max; lanes_k <= std::min(units, 256U); lanes_k *= 2) {
     for (const uint32_t pairs : {1U, 2U, 4U}) {
       for (const uint32_t lanes : {128U, 256U, 512U}) {
         for (const uint32_t turns : {1U, 2U, 4U, 8U}) {
@@ -202,7 +204,8 @@ std::vector<DotMatvecVariant> neighbours(const gpu::AdapterInfo& info,
           variant.turns = turns;
           const uint32_t of_workgroup = 2 * pairs * variant.groups * turns;
           const uint32_t workgroups = of_workgroup > 0 ? c.n / of_workgroup : 0;
-          if (pairs * c.rows <= 8 && workgroups >= 64 && workgroups <= 3000) all.push_back(variant);
+          if (pairs * c.rows <= 16 && workgroups >= 64 && workgroups <= 3000)
+            all.push_back(variant);
         }
       }
     }
@@ -229,20 +232,26 @@ constexpr Case kCases[] = {
     {WeightFormat::kQ4_K, 28672, 4096, 8, true, true},
     {WeightFormat::kQ4_K, 4096, 14336, 8, false},
     {WeightFormat::kQ4_K, 28672, 4096, 4, true, true},
+    {WeightFormat::kQ4_K, 28672, 4096, 2, true, true},
+    {WeightFormat::kQ4_K, 2048, 2048, 8, false},
+    {WeightFormat::kQ4_K, 11264, 2048, 8, true, true},
+    {WeightFormat::kQ4_K, 11264, 2048, 2, true, true},
     {WeightFormat::kQ6_K, 1024, 4096, 1},
     {WeightFormat::kQ8_0, 28672, 4096, 8, true, true},
 };
 
-void run_all(const std::string& device_text, bool sweep) {
+void run_all(const std::string& device_text, uint32_t rows, bool sweep) {
   const gpu::AdapterInfo adapter = must(gpu::choose_adapter(device_text));
   fmt::print("{{\"device\": \"{}\", \"storage buffers\": {}, \"workgroup bytes\": {}}}\n",
              adapter.name, adapter.limits.max_storage_buffers, adapter.limits.max_workgroup_bytes);
   gpu::Device device = must(gpu::Device::create(adapter, {}));
   Bench bench(device);
   for (const Case& c : kCases) {
+    if (rows != 0 && c.rows != rows) continue;
     bench.use(c);
     const DotMatvecVariant chosen = bench.chosen(c);
-    bench.run(c, sweep ? neighbours(adapter, chosen, c) : std::vector{chosen});
+    bench.run(c,
+              sweep ? neighbours(adapter, chosen, c, bench.layout().units) : std::vector{chosen});
   }
 }
 
@@ -253,8 +262,10 @@ int main(int argc, char** argv) {
   CLI::App app("Times the kernels of a decode step.");
   std::string device = "gpu";
   bool sweep = false;
+  uint32_t rows = 0;
   app.add_option("--device", device, "As weft's");
+  app.add_option("--rows", rows, "Only the cases of so many rows; 0: all");
   app.add_flag("--sweep", sweep, "Variants around the chosen ones too");
   CLI11_PARSE(app, argc, argv);
-  weft::bench::run_all(device, sweep);
+  weft::bench::run_all(device, rows, sweep);
 }
