@@ -1,6 +1,7 @@
 #include "backend/gpu/gpu_backend.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <numeric>
 
@@ -273,6 +274,41 @@ TEST_F(GpuBackendTest, ProfileNamesWhatRan) {
 }
 
 // FACTS of the default model, made with llama.cpp v0.5.0 from the weights as f32.
+// Of `got` from what `base` predicts, the mean over rows of logits.
+double divergence(std::span<const float> base, std::span<const float> got, uint32_t vocab) {
+  const auto log_sum = [](std::span<const float> row) {
+    const double largest = *std::ranges::max_element(row);
+    double sum = 0;
+    for (const float logit : row) sum += std::exp(logit - largest);
+    return largest + std::log(sum);
+  };
+  double total = 0;
+  for (size_t first = 0; first < base.size(); first += vocab) {
+    const auto p = base.subspan(first, vocab), q = got.subspan(first, vocab);
+    const double p_sum = log_sum(p), q_sum = log_sum(q);
+    for (uint32_t i = 0; i < vocab; ++i) {
+      total += std::exp(p[i] - p_sum) * ((p[i] - p_sum) - (q[i] - q_sum));
+    }
+  }
+  return total / (static_cast<double>(base.size()) / vocab);
+}
+
+TEST_F(GpuBackendTest, DotProductsKeepTheRealModelsPredictions) {
+  const char* const path = std::getenv("WEFT_TEST_MODEL");
+  if (path == nullptr) GTEST_SKIP() << "WEFT_TEST_MODEL names no model.";
+  const auto file = formats::GgufFile::open(path);
+  ASSERT_TRUE(file) << file.error().message();
+  const auto spec = model::spec_from_gguf(*file);
+  ASSERT_TRUE(spec) << spec.error().message();
+  Options options = test_options();
+  options.max_sequences = 1;
+  const std::vector<Token> tokens = {504, 3575, 282,  4649, 314, 7042, 30, 198,
+                                     198, 504,  2988, 314,  42,  7042, 30, 198};
+  const auto base = logits(*make(*spec, options, FewRows::kPlain), tokens, {1});
+  const auto got = logits(*make(*spec, options, FewRows::kDot), tokens, {1});
+  EXPECT_LE(divergence(base, got, spec->vocab), 1e-5);
+}
+
 TEST_F(GpuBackendTest, ContinuesAPromptAsTheRealModelDoes) {
   const char* const path = std::getenv("WEFT_TEST_MODEL");
   if (path == nullptr) GTEST_SKIP() << "WEFT_TEST_MODEL names no model.";
