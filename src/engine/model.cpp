@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "engine/choose_backend.h"
+#include "engine/folder_text.h"
 #include "engine/vocabulary.h"
 #include "model/load.h"
 
@@ -52,14 +53,35 @@ TextModel TextModel::from_gguf(const formats::GgufFile& file) {
   return {.tokenizer = load_tokenizer(file), .chat_template = load_chat_template(file)};
 }
 
+TextModel TextModel::from_folder(const std::filesystem::path& folder) {
+  const auto compiled = [&folder]() -> Result<text::ChatTemplate> {
+    WEFT_ASSIGN(const std::string source, chat_template_from_folder(folder));
+    return text::ChatTemplate::compile(source);
+  };
+  return {.tokenizer = tokenizer_from_folder(folder), .chat_template = compiled()};
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadedModel::open(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) {
+    WEFT_ASSIGN(formats::GgufFile file, formats::GgufFile::open(path));
+    WEFT_ASSIGN(model::ModelSpec spec, model::spec_from_gguf(file));
+    TextModel text = TextModel::from_gguf(file);
+    return std::unique_ptr<LoadedModel>(
+        new LoadedModel(std::move(file), std::move(spec), std::move(text)));
+  }
+  WEFT_ASSIGN(model::HfFolder folder, model::HfFolder::open(path));
+  WEFT_ASSIGN(model::ModelSpec spec, model::spec_from_folder(folder));
+  TextModel text = TextModel::from_folder(path);
+  if (text.tokenizer) WEFT_TRY(spec.fit_vocabulary(text.tokenizer->size()));
+  return std::unique_ptr<LoadedModel>(
+      new LoadedModel(std::move(folder), std::move(spec), std::move(text)));
+}
+
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelOptions& options,
                                                        const LoadListener& listener) {
-  WEFT_ASSIGN(formats::GgufFile file, formats::GgufFile::open(options.path));
-  WEFT_ASSIGN(model::ModelSpec spec, model::spec_from_gguf(file));
-  WEFT_ASSIGN(const backend::Options sizes, backend_options(options, spec, listener));
-  TextModel text = TextModel::from_gguf(file);
-  std::unique_ptr<LoadedModel> loaded(
-      new LoadedModel(std::move(file), std::move(spec), std::move(text)));
+  WEFT_ASSIGN(std::unique_ptr<LoadedModel> loaded, open(options.path));
+  WEFT_ASSIGN(const backend::Options sizes, backend_options(options, loaded->spec_, listener));
   Result<std::unique_ptr<backend::Backend>> backend =
       create_backend(loaded->spec_, sizes, options.device, listener);
   if (!backend) {

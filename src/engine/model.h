@@ -1,12 +1,15 @@
-// A model file, opened: its spec, its text functions, and a backend that runs it.
+// A model file or folder, opened: its spec, its text functions, and a backend that runs it.
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <variant>
 
 #include "backend/backend.h"
 #include "base/error.h"
 #include "engine/model_options.h"
 #include "formats/gguf.h"
+#include "model/hf_model.h"
 #include "model/spec.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -20,6 +23,7 @@ struct TextModel {
   Result<text::ChatTemplate> chat_template;
 
   [[nodiscard]] static TextModel from_gguf(const formats::GgufFile& file);
+  [[nodiscard]] static TextModel from_folder(const std::filesystem::path& folder);
 };
 
 class LoadedModel {
@@ -28,7 +32,6 @@ class LoadedModel {
   [[nodiscard]] static Result<std::unique_ptr<LoadedModel>> load(const ModelOptions& options,
                                                                  const LoadListener& listener);
 
-  [[nodiscard]] const formats::GgufFile& file() const { return file_; }
   [[nodiscard]] const model::ModelSpec& spec() const { return spec_; }
   [[nodiscard]] const TextModel& text() const { return text_; }
   // Null where text().tokenizer is an error.
@@ -36,10 +39,15 @@ class LoadedModel {
   [[nodiscard]] backend::Backend& backend() const { return *backend_; }
 
  private:
-  LoadedModel(formats::GgufFile file, model::ModelSpec spec, TextModel text)
-      : file_(std::move(file)), spec_(std::move(spec)), text_(std::move(text)) {}
+  // What holds the weights that the spec's views point into.
+  using Storage = std::variant<formats::GgufFile, model::HfFolder>;
 
-  formats::GgufFile file_;
+  LoadedModel(Storage storage, model::ModelSpec spec, TextModel text)
+      : storage_(std::move(storage)), spec_(std::move(spec)), text_(std::move(text)) {}
+
+  [[nodiscard]] static Result<std::unique_ptr<LoadedModel>> open(const std::filesystem::path& path);
+
+  Storage storage_;
   model::ModelSpec spec_;
   TextModel text_;
   std::unique_ptr<backend::Backend> backend_;  // goes before what it points into

@@ -11,7 +11,7 @@
 namespace weft::engine {
 
 struct ModelOptions {
-  std::filesystem::path path;         // a GGUF file
+  std::filesystem::path path;         // a GGUF file or a Hugging Face folder
   std::string device = "auto";        // auto, cpu, gpu, gpu:N, or a part of an adapter's name
   std::optional<uint32_t> context;    // tokens of one sequence; 0: the model's own; unset: the
                                       // model's own, at most kDefaultContext

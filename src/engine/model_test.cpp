@@ -4,9 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
 #include "engine/chat.h"
 #include "engine/testing/ask.h"
 #include "engine/vocabulary.h"
+#include "testing/backend_runs.h"
+#include "testing/source_path.h"
 #include "testing/tiny_model.h"
 #include "testing/tiny_vocabulary.h"
 
@@ -70,6 +75,36 @@ TEST(LoadedModel, NamesTheDeviceThatIsNotThere) {
   const auto model = LoadedModel::load({.path = tiny.path(), .device = "no such GPU"}, {});
   ASSERT_FALSE(model);
   EXPECT_THAT(model.error().message(), HasSubstr("no such GPU"));
+}
+
+// The folder's model, tokenizer and template, against what Transformers made of them.
+TEST(LoadedModel, OpensAHuggingFaceFolder) {
+  const std::filesystem::path folder = testing::source_path("testing/models/llama3");
+  const auto golden = nlohmann::json::parse(*read_text_file(folder / "text.json"));
+  const auto model = LoadedModel::load(
+      {.path = folder, .device = "cpu", .max_sequences = 2, .kv_tokens = 1024}, {});
+  ASSERT_TRUE(model) << model.error().message();
+  const TextModel& text = (*model)->text();
+  ASSERT_TRUE(text.tokenizer) << text.tokenizer.error().message();
+  EXPECT_EQ((*model)->spec().vocab, 59U);  // of 96 rows, the tokens that there are
+  EXPECT_EQ(
+      text.tokenizer->encode("the other", text::Special::as_text, text::Bounds::of_model).value(),
+      golden["tokens"].get<std::vector<Token>>());
+  const std::vector<Token> chat =
+      encode_chat(text, std::vector<Message>{{.role = "user", .content = "the moth"}}).value();
+  EXPECT_EQ(chat, golden["chat"].get<std::vector<Token>>());
+  EXPECT_EQ(text.tokenizer->eos(), 1U);
+  EXPECT_EQ(testing::continue_greedily((*model)->backend(), chat, 12, testing::FeedBack::kBackend),
+            golden["answer"].get<std::vector<Token>>());
+}
+
+TEST(LoadedModel, AFolderWithoutTokenizerSaysSo) {
+  const auto model = LoadedModel::load(
+      {.path = testing::source_path("testing/models/llama"), .device = "cpu"}, {});
+  ASSERT_TRUE(model) << model.error().message();
+  EXPECT_EQ((*model)->tokenizer(), nullptr);
+  EXPECT_THAT((*model)->text().tokenizer.error().message(), HasSubstr("tokenizer.json"));
+  EXPECT_THAT((*model)->text().chat_template.error().message(), HasSubstr("no chat template"));
 }
 
 TEST(EncodeChat, RendersTheTemplateAndParsesItsTokens) {

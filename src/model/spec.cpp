@@ -52,6 +52,22 @@ std::string_view name(WeightRole role) {
   return "unknown";
 }
 
+Result<void> ModelSpec::fit_vocabulary(uint64_t tokens) {
+  if (tokens > vocab) {
+    return fail("The tokenizer has {} tokens, and the model's embedding has {} rows.", tokens,
+                vocab);
+  }
+  const auto cut = [&](Weight& weight, uint32_t& count, uint64_t& dim) {
+    weight.tensor.data = weight.tensor.data.first(weight.tensor.data.size() / count * tokens);
+    dim = count = static_cast<uint32_t>(tokens);
+  };
+  cut(token_embd, token_embd.rows, token_embd.tensor.dims[1]);
+  cut(output, output.rows, output.tensor.dims[1]);
+  if (output_bias) cut(*output_bias, output_bias->cols, output_bias->tensor.dims[0]);
+  vocab = static_cast<uint32_t>(tokens);
+  return {};
+}
+
 void ModelSpec::for_each_weight(const Use& use) const {
   use(WeightRole::kTokenEmbedding, token_embd);
   use_optional(use, WeightRole::kTokenEmbedding, position_embd);

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "formats/tensor_view.h"
 
 namespace weft::model {
@@ -124,6 +125,10 @@ struct ModelSpec {
 
   // Tensors that had to be rearranged for this spec, whose views point here.
   std::vector<std::shared_ptr<const std::vector<std::byte>>> made;
+
+  // Leaves out tokens beyond `tokens`: folders pad their embeddings with rows that no text stands
+  // for. An error where there are fewer rows.
+  [[nodiscard]] Result<void> fit_vocabulary(uint64_t tokens);
 
   // Every weight once, in the order in which a forward pass meets them; a tied head is no weight of
   // its own.

@@ -1,0 +1,123 @@
+#include "engine/folder_text.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "formats/json.h"
+#include "formats/quote.h"
+
+namespace weft::engine {
+namespace {
+
+using nlohmann::json;
+
+// An empty object where there is no such file.
+Result<json> read_json(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return json::object();
+  WEFT_ASSIGN(const std::string text, read_text_file(path));
+  WEFT_ASSIGN(json value, formats::parse_json(text, formats::quote(path.string())));
+  if (!value.is_object()) return fail("{} is no object.", formats::quote(path.string()));
+  return value;
+}
+
+const json* member(const json& object, const char* name) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(name);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+// The text of a special token, which the file has as it is or as the content of an object.
+std::string token_text(const json& config, const char* name) {
+  const json* value = member(config, name);
+  if (value != nullptr && value->is_object()) value = member(*value, "content");
+  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+std::optional<Token> id_of(const json& tokenizer, const std::string& text) {
+  const json* added = member(tokenizer, "added_tokens");
+  if (text.empty() || added == nullptr || !added->is_array()) return std::nullopt;
+  for (const json& token : *added) {
+    const json* id = member(token, "id");
+    if (token_text(token, "content") == text && id != nullptr && id->is_number_unsigned()) {
+      return id->get<Token>();
+    }
+  }
+  return std::nullopt;
+}
+
+// Whether the post-processor, or one of a sequence of them, puts the token `text` at the place
+// `index` (0: first, -1: last) of what a text becomes.
+bool is_added(const json& processor, const std::string& text, int index) {
+  if (const json* parts = member(processor, "processors"); parts != nullptr && parts->is_array()) {
+    return std::ranges::any_of(*parts, [&](const json& p) { return is_added(p, text, index); });
+  }
+  const json* single = member(processor, "single");
+  if (single == nullptr || !single->is_array() || single->empty() || text.empty()) return false;
+  const json* special = member(index == 0 ? single->front() : single->back(), "SpecialToken");
+  return special != nullptr && token_text(*special, "id") == text;
+}
+
+bool flag(const json& config, const char* name, bool otherwise) {
+  const json* value = member(config, name);
+  return value != nullptr && value->is_boolean() ? value->get<bool>() : otherwise;
+}
+
+// generation_config.json's ids, of which there may be several, besides eos.
+void add_ends(const json& generation, text::SpecialIds& ids) {
+  const json* ends = member(generation, "eos_token_id");
+  if (ends == nullptr) return;
+  for (const json& end : ends->is_array() ? *ends : json::array({*ends})) {
+    if (!end.is_number_unsigned()) continue;
+    const auto id = end.get<Token>();
+    if (!ids.eos) ids.eos = id;
+    if (id == ids.eos) continue;
+    (ids.eot ? ids.eom : ids.eot) = id;
+  }
+}
+
+Result<text::SpecialIds> read_ids(const std::filesystem::path& folder, const json& tokenizer) {
+  WEFT_ASSIGN(const json config, read_json(folder / "tokenizer_config.json"));
+  WEFT_ASSIGN(const json generation, read_json(folder / "generation_config.json"));
+  const std::string bos = token_text(config, "bos_token");
+  const std::string eos = token_text(config, "eos_token");
+  text::SpecialIds ids{.bos = id_of(tokenizer, bos),
+                       .eos = id_of(tokenizer, eos),
+                       .unknown = id_of(tokenizer, token_text(config, "unk_token"))};
+  add_ends(generation, ids);
+  const json* processor = member(tokenizer, "post_processor");
+  const json none;
+  const json& processes = processor == nullptr ? none : *processor;
+  ids.add_bos = ids.bos && flag(config, "add_bos_token", is_added(processes, bos, 0));
+  ids.add_eos = ids.eos && flag(config, "add_eos_token", is_added(processes, eos, -1));
+  return ids;
+}
+
+}  // namespace
+
+Result<text::Tokenizer> tokenizer_from_folder(const std::filesystem::path& folder) {
+  WEFT_ASSIGN(const std::string text, read_text_file(folder / "tokenizer.json"));
+  WEFT_ASSIGN(const json tokenizer, formats::parse_json(text, "'tokenizer.json'"));
+  WEFT_ASSIGN(const text::SpecialIds ids, read_ids(folder, tokenizer));
+  return text::Tokenizer::from_json(text, ids);
+}
+
+Result<std::string> chat_template_from_folder(const std::filesystem::path& folder) {
+  const std::filesystem::path own_file = folder / "chat_template.jinja";
+  std::error_code ignored;
+  if (std::filesystem::exists(own_file, ignored)) return read_text_file(own_file);
+  WEFT_ASSIGN(const json config, read_json(folder / "tokenizer_config.json"));
+  const json* source = member(config, "chat_template");
+  if (source != nullptr && source->is_string()) return source->get<std::string>();
+  if (source != nullptr && source->is_array()) {
+    for (const json& named : *source) {
+      if (token_text(named, "name") == "default") return token_text(named, "template");
+    }
+  }
+  return fail("{} has no chat template.", formats::quote(folder.string()));
+}
+
+}  // namespace weft::engine

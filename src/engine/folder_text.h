@@ -1,0 +1,19 @@
+// What a Hugging Face folder says about text: tokenizer.json, tokenizer_config.json,
+// chat_template.jinja and the ends of generation in generation_config.json.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/error.h"
+#include "text/tokenizer.h"
+
+namespace weft::engine {
+
+// An error where tokenizer.json is missing or of a kind that is not known.
+[[nodiscard]] Result<text::Tokenizer> tokenizer_from_folder(const std::filesystem::path& folder);
+
+// The source of the template; of several the one called "default". An error where there is none.
+[[nodiscard]] Result<std::string> chat_template_from_folder(const std::filesystem::path& folder);
+
+}  // namespace weft::engine
