@@ -160,6 +160,28 @@ Dispatch combine(gpu::Device& device, const Attention& shape, const AttentionBuf
       .bytes_per_count = row_bytes(shape)};
 }
 
+// A dispatch over the tiles of a step, each workgroup of which takes `pairs` (row, head) pairs.
+Dispatch over_tiles(gpu::Device& device, const Attention& shape, const AttentionBuffers& buffers,
+                    const gpu::Binding& tiles, const Variant& variant, uint32_t pairs) {
+  const gpu::Pipeline pipeline = device.pipeline(compose(variant));
+  const std::array bindings{tiles,     buffers.rows,    buffers.block_table,
+                            buffers.q, buffers.k_cache, buffers.v_cache,
+                            buffers.y};
+  const uint32_t groups = ceil_div(kTileRows * shared_heads(shape), pairs);
+  return {.label = "attention_tile",
+          .pipeline = pipeline,
+          .group = device.bind_group(pipeline, bindings, "attention_tile"),
+          .immediates = Immediates(AttentionTileParams{.tiles = 0,
+                                                       .n_heads = shape.n_heads,
+                                                       .n_kv_heads = shape.n_kv_heads,
+                                                       .max_blocks = shape.max_blocks,
+                                                       .scale = shape.scale}),
+          .count = Count::kTiles,
+          .x = {.fixed = shape.n_kv_heads * groups},
+          .y = {.count = Count::kTiles},
+          .bytes_per_count = 2 * kTileRows * row_bytes(shape)};
+}
+
 }  // namespace
 
 AttentionScratchBytes attention_scratch_bytes(const Attention& shape, uint32_t max_rows) {
@@ -179,27 +201,12 @@ Result<std::array<Dispatch, 2>> attention_of_rows(gpu::Device& device, const Att
 Result<Dispatch> attention_of_tiles(gpu::Device& device, const Attention& shape,
                                     const AttentionBuffers& buffers, const gpu::Binding& tiles) {
   WEFT_TRY(check(shape));
-  const gpu::Pipeline pipeline =
-      device.pipeline(compose({.kernel = "attention_tile",
-                               .constants = {{"kHeadDim", shape.head_dim},
-                                             {"kParts", tile_parts(shape)},
-                                             {"kKeys", tile_keys(shape)}}}));
-  const std::array bindings{tiles,     buffers.rows,    buffers.block_table,
-                            buffers.q, buffers.k_cache, buffers.v_cache,
-                            buffers.y};
-  const uint32_t groups = ceil_div(kTileRows * shared_heads(shape), kTilePairs);
-  return Dispatch{.label = "attention_tile",
-                  .pipeline = pipeline,
-                  .group = device.bind_group(pipeline, bindings, "attention_tile"),
-                  .immediates = Immediates(AttentionTileParams{.tiles = 0,
-                                                               .n_heads = shape.n_heads,
-                                                               .n_kv_heads = shape.n_kv_heads,
-                                                               .max_blocks = shape.max_blocks,
-                                                               .scale = shape.scale}),
-                  .count = Count::kTiles,
-                  .x = {.fixed = shape.n_kv_heads * groups},
-                  .y = {.count = Count::kTiles},
-                  .bytes_per_count = 2 * kTileRows * row_bytes(shape)};
+  Variant variant{.kernel = "attention_tile",
+                  .constants = {{"kHeadDim", shape.head_dim},
+                                {"kParts", tile_parts(shape)},
+                                {"kKeys", tile_keys(shape)}}};
+  choose_elements(shape.y, variant);
+  return over_tiles(device, shape, buffers, tiles, variant, kTilePairs);
 }
 
 }  // namespace weft::kernels

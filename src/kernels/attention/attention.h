@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "gpu/device.h"
 #include "kernels/dispatch.h"
+#include "kernels/elements.h"
 
 namespace weft::kernels {
 
@@ -21,6 +22,7 @@ struct Attention {
   uint32_t head_dim;
   uint32_t max_blocks;  // of a sequence in the block table
   float scale;
+  Elements y = Elements::kF32;  // of attention_of_tiles; other kernels give f32
 };
 
 struct AttentionBuffers {
@@ -29,7 +31,7 @@ struct AttentionBuffers {
   gpu::Binding q;            // f32 [rows, n_heads, head_dim]
   gpu::Binding k_cache;      // f16 [blocks, n_kv_heads, kBlockTokens, head_dim]
   gpu::Binding v_cache;      // the same
-  gpu::Binding y;            // f32 [rows, n_heads, head_dim]
+  gpu::Binding y;            // [rows, n_heads, head_dim]
 };
 
 // What the splits of attention_of_rows leave for its second dispatch.

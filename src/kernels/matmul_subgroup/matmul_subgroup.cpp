@@ -15,6 +15,10 @@ namespace {
 
 constexpr uint32_t kJoinLanes = 128;
 
+// Workgroups that fill a large GPU: two for each of 132 multiprocessors of the one that the table
+// of variants was measured on, as no interface says how many a device has.
+constexpr uint32_t kFull = 256;
+
 // How a weight's units become halves.
 void choose_halves(WeightFormat format, Variant& variant) {
   switch (format) {
@@ -66,6 +70,11 @@ Variant shader_of(const MatmulSubgroupVariant& variant, WeightFormat format) {
   return shader;
 }
 
+// Of x and of W, a row padded with 16 bytes.
+uint32_t tile_bytes(const MatmulSubgroupVariant& variant) {
+  return (variant.tile_rows + variant.tile_n) * (2 * variant.tile_k + 16);
+}
+
 void check(const gpu::AdapterInfo& info, const Product& product,
            const MatmulSubgroupVariant& variant) {
   const WeightLayout& w = product.weight.layout;
@@ -75,8 +84,7 @@ void check(const gpu::AdapterInfo& info, const Product& product,
   // The lanes stage whole rows of a tile at a time.
   CHECK(parts_of_tile(variant) * variant.matrix.lanes % (variant.tile_k / 8) == 0);
   CHECK(w.rows % 4 == 0 && product.y_stride % 4 == 0 && product.y_first % 4 == 0);
-  CHECK((variant.tile_rows + variant.tile_n) * (2 * variant.tile_k + 16) <=
-        info.limits.max_workgroup_bytes);
+  CHECK(tile_bytes(variant) <= info.limits.max_workgroup_bytes);
   CHECK(parts_of_tile(variant) * variant.matrix.lanes <= info.limits.max_workgroup_lanes);
 }
 
@@ -104,12 +112,36 @@ Dispatch join(gpu::Device& device, const Product& product, uint32_t splits,
 
 }  // namespace
 
-std::optional<MatmulSubgroupVariant> matmul_subgroup_variant(const gpu::AdapterInfo& info,
-                                                             const WeightLayout& weight,
-                                                             uint32_t rows) {
-  const std::optional<SubgroupMatrix> matrix = subgroup_matrix(info);
-  if (!matrix || weight.cols % 32 != 0 || weight.rows % 4 != 0) return std::nullopt;
-  return MatmulSubgroupVariant{*matrix, 128, 128, 32, 64, 64, rows > 256 ? 1U : 2U};
+MatmulSubgroupVariant matmul_subgroup_variant(const gpu::AdapterInfo& info,
+                                              const SubgroupMatrix& matrix,
+                                              const WeightLayout& weight, uint32_t rows) {
+  const uint32_t n = weight.rows, k = weight.cols;
+  const uint32_t tile_k = k % 64 == 0 ? 64 : 32;
+  const auto tiles = [&](uint32_t tile_rows, uint32_t tile_n) {
+    return ceil_div(rows, tile_rows) * ceil_div(n, tile_n);
+  };
+  // As many splits as give `wanted` workgroups, each with some steps along K.
+  const auto splits = [&](uint32_t tiles_of_y, uint32_t wanted, uint32_t most) {
+    return std::clamp(std::bit_floor(std::max(wanted / tiles_of_y, 1U)), 1U,
+                      std::min(most, std::bit_floor(k / tile_k)));
+  };
+  if (rows <= 16) return {matrix, 16, 64, tile_k, 16, 16, splits(tiles(16, 64), 512, 8)};
+  if (rows <= 32) return {matrix, 32, 64, tile_k, 16, 32, splits(tiles(32, 64), 256, 8)};
+  if (rows <= 64) return {matrix, 64, 64, tile_k, 32, 32, splits(tiles(64, 64), 256, 8)};
+  const uint32_t large_tiles = tiles(128, 128);
+  if (large_tiles >= kFull) return {matrix, 128, 128, 32, 64, 64, 1};
+  if (large_tiles > kFull / 2) return {matrix, 128, 64, 32, 64, 32, 1};
+  if (large_tiles >= kFull * 3 / 8) {
+    const MatmulSubgroupVariant deep{matrix, 128, 128, 64, 64, 64, 1};
+    if (k < 8192 && tile_k == 64 && tile_bytes(deep) <= info.limits.max_workgroup_bytes)
+      return deep;
+    return {matrix, 128, 128, 32, 64, 64, k % 64 == 0 ? 2U : 1U};
+  }
+  return {matrix, 64, 64, tile_k, 32, 32, splits(tiles(64, 64), 256, 4)};
+}
+
+bool can_matmul_subgroup(const WeightLayout& weight) {
+  return weight.cols % 32 == 0 && weight.rows % 4 == 0;
 }
 
 uint64_t matmul_parts_bytes(const MatmulSubgroupVariant& variant, const WeightLayout& weight,

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "gpu/device.h"
@@ -22,12 +21,19 @@ struct MatmulSubgroupVariant {
   uint32_t splits;                     // workgroups that share a tile's k
 };
 
-// The fastest known for steps that mostly have `rows` rows. Nothing without matrix units, or where
-// k is not a multiple of 32 or n of 4.
-[[nodiscard]] std::optional<MatmulSubgroupVariant> matmul_subgroup_variant(
-    const gpu::AdapterInfo& info, const WeightLayout& weight, uint32_t rows);
+// k is a multiple of 32 and n one of 4.
+[[nodiscard]] bool can_matmul_subgroup(const WeightLayout& weight);
 
-// What `rows` rows need of `parts` below; 0 where nothing is split.
+// The fastest known for steps that mostly have `rows` rows, where the kernel can.
+[[nodiscard]] MatmulSubgroupVariant matmul_subgroup_variant(const gpu::AdapterInfo& info,
+                                                            const SubgroupMatrix& matrix,
+                                                            const WeightLayout& weight,
+                                                            uint32_t rows);
+
+// What any weight and number of rows need of `parts` below, where the variant is that for the rows.
+inline constexpr uint64_t kMatmulPartsBytes = uint64_t{16} << 20;
+
+// What `rows` rows need of it; 0 where nothing is split.
 [[nodiscard]] uint64_t matmul_parts_bytes(const MatmulSubgroupVariant& variant,
                                           const WeightLayout& weight, uint32_t rows);
 

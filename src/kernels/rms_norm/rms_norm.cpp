@@ -10,11 +10,12 @@ namespace {
 
 constexpr uint32_t kLanes = 256;
 
-Variant variant_of(WorkgroupSum sum, bool gathers) {
+Variant variant_of(const RmsNorm& shape, WorkgroupSum sum, bool gathers) {
   Variant variant{.kernel = "rms_norm", .overrides = {{"WG", kLanes}}};
   if (sum == WorkgroupSum::kSubgroup) {
     variant.imports.emplace_back("workgroup_sum", "workgroup_sum_subgroup");
   }
+  choose_elements(shape.y, variant);
   if (gathers) variant.imports.emplace_back("source_row", "source_row_of_output");
   return variant;
 }
@@ -29,7 +30,7 @@ Dispatch rms_norm(gpu::Device& device, const RmsNorm& shape, const RmsNormBuffer
                   WorkgroupSum sum) {
   const bool gathers = buffers.outputs.buffer != nullptr;
   const Count count = gathers ? Count::kOutputs : Count::kRows;
-  const gpu::Pipeline pipeline = device.pipeline(compose(variant_of(sum, gathers)));
+  const gpu::Pipeline pipeline = device.pipeline(compose(variant_of(shape, sum, gathers)));
   std::vector<gpu::Binding> bindings{buffers.x, buffers.w, buffers.y};
   if (gathers) bindings.push_back(buffers.outputs);
   return {.label = "rms_norm",

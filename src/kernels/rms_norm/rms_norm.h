@@ -9,18 +9,20 @@
 
 #include "gpu/device.h"
 #include "kernels/dispatch.h"
+#include "kernels/elements.h"
 
 namespace weft::kernels {
 
 struct RmsNorm {
   uint32_t cols = 0;
   float eps = 0;
+  Elements y = Elements::kF32;
 };
 
 struct RmsNormBuffers {
   gpu::Binding x;        // f32 [rows, cols]
   gpu::Binding w;        // f32 [cols]
-  gpu::Binding y;        // f32 [rows or outputs, cols]
+  gpu::Binding y;        // [rows or outputs, cols]
   gpu::Binding outputs;  // u32 [outputs]: the row of each; or no buffer
 };
 

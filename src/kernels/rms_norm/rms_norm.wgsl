@@ -3,6 +3,7 @@
 //! grid: one workgroup a row, folded past 65535 rows
 //! import: workgroup_sum
 //! import: source_row
+//! import: elements
 
 override WG: u32;
 
@@ -14,7 +15,7 @@ struct Params {
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> x: array<f32>;        // [source rows, cols]
 @group(0) @binding(1) var<storage, read> w: array<f32>;        // [cols]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows, cols]
+@group(0) @binding(2) var<storage, read_write> y: array<T>;    // [rows, cols]
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, lane: Lane) {
@@ -28,5 +29,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     squares += value * value;
   }
   let scale = inverseSqrt(workgroup_sum(squares, lane) / f32(p.cols) + p.eps);
-  for (var c = lane.index; c < p.cols; c += WG) { y[first + c] = x[source + c] * scale * w[c]; }
+  for (var c = lane.index; c < p.cols; c += WG) { y[first + c] = element(x[source + c] * scale * w[c]); }
 }

@@ -8,6 +8,7 @@
 
 #include "gpu/device.h"
 #include "kernels/dispatch.h"
+#include "kernels/elements.h"
 
 namespace weft::kernels {
 
@@ -17,6 +18,15 @@ struct SwigluBuffers {
 };
 
 [[nodiscard]] Dispatch swiglu(gpu::Device& device, uint32_t cols, const SwigluBuffers& buffers);
+
+struct StackedSwigluBuffers {
+  gpu::Binding x;  // f32 [rows, 2, cols]: gate and up of a row
+  gpu::Binding y;  // [rows, cols]
+};
+
+// `cols` is a multiple of 4.
+[[nodiscard]] Dispatch stacked_swiglu(gpu::Device& device, uint32_t cols,
+                                      const StackedSwigluBuffers& buffers, Elements y);
 
 // The same in double precision.
 [[nodiscard]] std::vector<double> swiglu_ref(std::span<const float> gate,

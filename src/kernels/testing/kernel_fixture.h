@@ -34,6 +34,9 @@ inline constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
                                                float high = 1);
 [[nodiscard]] std::vector<uint32_t> random_words(size_t count, uint32_t seed);
 
+// binary16 to f32.
+[[nodiscard]] std::vector<float> floats_of_halves(std::span<const uint16_t> halves);
+
 // |got - want| <= absolute + relative * |want|
 struct Tolerance {
   double relative = 0;

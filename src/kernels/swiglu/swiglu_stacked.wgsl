@@ -1,0 +1,23 @@
+//! y = silu(gate) * up for a row of x that has gate and then up.
+//! grid: x covers the quads of a row of y, y: a row
+//! import: silu
+//! import: elements
+
+override WG: u32;
+
+struct Params {
+  rows: u32,
+  quads: u32,  // of a row of y
+}
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;          // [rows, 2, quads]
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<T>>;  // [rows, quads]
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let quad = group.x * WG + lane;
+  if (quad >= p.quads) { return; }
+  let gate = x[2u * group.y * p.quads + quad];
+  let up = x[(2u * group.y + 1u) * p.quads + quad];
+  y[group.y * p.quads + quad] = elements(vec4f(silu(gate.x), silu(gate.y), silu(gate.z), silu(gate.w)) * up);
+}
