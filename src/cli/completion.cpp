@@ -136,7 +136,7 @@ std::string fish_script(const CLI::App& root) {
 
 Action add_completion(CLI::App& app) {
   auto shell = std::make_shared<std::string>();
-  app.add_option("shell", *shell, "bash, zsh or fish")
+  app.add_option("SHELL", *shell, "bash, zsh or fish")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   return [shell, root = app.get_parent()]() -> Result<ExitCode> {

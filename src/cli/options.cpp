@@ -62,6 +62,7 @@ void add_model_options(CLI::App& app, engine::ModelOptions& options) {
   app.add_option("-m,--model", options.path, "Model file (GGUF); without it, the default model");
   app.add_option("--device", options.device,
                  "auto, cpu, gpu, gpu:N, or a part of an adapter's name (see 'weft devices')")
+      ->check([](const std::string& name) { return name.empty() ? "it names no device" : ""; })
       ->capture_default_str();
   app.add_option("-c,--ctx-size", options.context,
                  fmt::format("Context in tokens; 0: as the model was trained "
@@ -84,7 +85,8 @@ void add_answer_options(CLI::App& app, engine::Request& request) {
            if (n != -1) request.max_tokens = static_cast<uint32_t>(n);
          },
          "Most tokens to generate; -1: until the model ends or the context is full (default)")
-      ->check(CLI::Range(int64_t{-1}, int64_t{UINT32_MAX}));
+      ->check(CLI::Range(int64_t{-1}, int64_t{UINT32_MAX}))
+      ->check([](const std::string& n) { return n == "0" ? "0 tokens are no answer" : ""; });
   app.add_option("--stop", request.stop_strings, "End before this text; may be repeated")
       ->take_all()
       ->allow_extra_args(false);

@@ -1,6 +1,8 @@
 #include "cli/program.h"
 
 #include <cstdio>
+#include <exception>
+#include <new>
 #include <string>
 
 #include "cli/commands.h"
@@ -17,9 +19,25 @@ constexpr const char* kExitCodes =
     "  2    the command line is wrong\n"
     "  130  interrupted (Ctrl-C)\n";
 
+// A full disk or a closed pipe shows only here.
+Result<void> flush_output() {
+  const bool flushed = std::fflush(stdout) == 0;
+  if (!flushed || std::ferror(stdout) != 0) return fail("Could not write to the standard output.");
+  return {};
+}
+
+int fail_with(const Error& error) {
+  print_error(error.message());
+  return kFailed;
+}
+
 // --help, --version and everything wrong with the command line arrive here as exceptions of CLI11.
 int report(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() == 0) return app.exit(error);
+  if (error.get_exit_code() == 0) {
+    app.exit(error);
+    const Result<void> written = flush_output();
+    return written ? static_cast<int>(kOk) : fail_with(written.error());
+  }
   std::string command = app.get_name();
   if (const auto chosen = app.get_subcommands(); !chosen.empty()) {
     command += " " + chosen.front()->get_name();
@@ -28,6 +46,19 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
   if (!sentence.ends_with('.')) sentence += '.';
   print_error(fmt::format("{} See '{} --help'.", sentence, command));
   return kUsage;
+}
+
+// Libraries throw where memory runs out, and fmt::print where it cannot write.
+Result<ExitCode> run_action(const Action& action) {
+  try {
+    WEFT_ASSIGN(const ExitCode code, action());
+    WEFT_TRY(flush_output());
+    return code;
+  } catch (const std::bad_alloc&) {
+    return fail("There is not enough memory.");
+  } catch (const std::exception& error) {
+    return fail("{}.", error.what());
+  }
 }
 
 }  // namespace
@@ -56,14 +87,8 @@ int run_program(int argc, const char* const* argv) {
     return report(app, error);
   }
   if (app.get_subcommands().empty()) return usage_error("Which command? See 'weft --help'.");
-  Result<ExitCode> result = actions.at(app.get_subcommands().front())();
-  // A full disk or a closed pipe shows only here.
-  if (result && std::fflush(stdout) != 0) result = fail("Could not write to the standard output.");
-  if (!result) {
-    print_error(result.error().message());
-    return kFailed;
-  }
-  return *result;
+  const Result<ExitCode> code = run_action(actions.at(app.get_subcommands().front()));
+  return code ? static_cast<int>(*code) : fail_with(code.error());
 }
 
 }  // namespace weft::cli

@@ -58,8 +58,8 @@ std::string_view wrong_usage(const RunOptions& options) {
   return {};
 }
 
-Result<std::vector<Token>> encode(const RunOptions& options, const engine::TextModel& text) {
-  WEFT_ASSIGN(const std::string prompt, read_prompt(options));
+Result<std::vector<Token>> encode(const RunOptions& options, const std::string& prompt,
+                                  const engine::TextModel& text) {
   if (options.raw) return engine::encode_raw(text, prompt);
   std::vector<engine::Message> messages;
   if (!options.system.empty()) messages.push_back({.role = "system", .content = options.system});
@@ -110,9 +110,12 @@ void print_json(const Answer& answer, const engine::LoadedModel& model) {
 Result<ExitCode> run(RunOptions& options) {
   if (const std::string_view wrong = wrong_usage(options); !wrong.empty())
     return usage_error(wrong);
+  WEFT_ASSIGN(const std::string prompt, read_prompt(options));
+  // Raw, it may be the model's bos alone.
+  if (prompt.empty() && !options.raw) return fail("The prompt is empty.");
   Progress progress;
   WEFT_ASSIGN(const auto model, load_model(options.model, progress));
-  WEFT_ASSIGN(options.request.prompt, encode(options, model->text()));
+  WEFT_ASSIGN(options.request.prompt, encode(options, prompt, model->text()));
 
   engine::Engine engine(model->backend(), model->tokenizer(), {});
   InterruptWatch interrupts;

@@ -22,7 +22,8 @@ Result<Json> parse(std::string_view what, std::string_view text, Json::value_t e
   try {
     value = Json::parse(text, stop_at_depth);
   } catch (const Json::parse_error& error) {
-    return fail("{} are no JSON: byte {}: {}.", what, error.byte, error.what());
+    const std::string_view reason = error.what();  // "[json.exception.parse_error.101] ..."
+    return fail("{} are no JSON: {}.", what, reason.substr(reason.find("] ") + 2));
   }
   if (too_deep) return fail("{} are nested deeper than {}.", what, kMaxDepth);
   if (value.type() != expected) {

@@ -59,7 +59,7 @@ TEST(ChatTemplate, ErrorsSayWhatIsWrong) {
   EXPECT_THAT(error_of(render("a\n{% if %}", "[]")), HasSubstr("line 2"));
   EXPECT_THAT(error_of(render("{{ raise_exception('no tools here') }}", "[]")),
               HasSubstr("no tools here"));
-  EXPECT_THAT(error_of(render("", "[")), HasSubstr("messages"));
+  EXPECT_THAT(error_of(render("", "[")), HasSubstr("messages are no JSON: parse error at line 1"));
   EXPECT_THAT(error_of(render("", "{}")), HasSubstr("object"));
   EXPECT_THAT(error_of(render("", "[\"\xFF\"]")), HasSubstr("messages"));
   EXPECT_THAT(error_of(render("", "[]", {.tools_json = "3"})), HasSubstr("tools"));

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import subprocess
 import unittest
 
 from weft_case import WeftCase
@@ -23,6 +24,15 @@ class Basics(WeftCase):
     def test_missing_file(self):
         path = os.path.join(self.temporary_folder(), "none.gguf")
         self.assert_refused(1, [path], "inspect", path)
+
+    def test_output_that_cannot_be_written(self):
+        for arguments in [["--help"], ["completion", "bash"], ["tokenize", "-m", self.model(), "Hi"],
+                          ["inspect", self.model()]]:  # fmt: skip
+            with self.subTest(arguments[0]), open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([os.environ["WEFT_BINARY"], *arguments], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, check=False)  # fmt: skip
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr, r"\Aweft: .*write.*\.\n\Z")
 
     def test_file_of_another_kind(self):
         path = pathlib.Path(self.temporary_folder()) / "other.gguf"

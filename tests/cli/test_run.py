@@ -156,6 +156,9 @@ class RunRefuses(WeftCase):
             (["Hi", "-f", "/dev/null"], ["more than once"]),
             (["--raw", "--system", "Be brief.", "Hi"], ["--raw", "--system"]),
             (["--logprobs", "2", "Hi"], ["--logprobs", "--json"]),
+            (["-n", "0", "Hi"], ["--n-predict", "0 tokens"]),
+            (["-n", "-2", "Hi"], ["--n-predict", "-2"]),
+            (["--device", "", "Hi"], ["--device"]),
             (["--logit-bias", "seven", "Hi"], ["--logit-bias", "seven"]),
         ]:
             with self.subTest(arguments):
@@ -165,6 +168,22 @@ class RunRefuses(WeftCase):
         self.assert_refused(1, ["/none.gguf"], "run", "-m", "/none.gguf", "Hi")
         folder = self.temporary_folder()
         self.assert_refused(1, [folder, "-m"], "run", "Hi", XDG_CACHE_HOME=folder)
+
+    def test_prompts_that_are_none(self):
+        folder = pathlib.Path(self.temporary_folder())
+        (folder / "empty.txt").write_text("\n", encoding="utf-8")
+        self.assert_refused(1, ["empty"], "run", "")
+        self.assert_refused(1, ["empty"], "run", "-f", folder / "empty.txt")
+        self.assert_refused(1, ["empty"], "run", "--raw", "", "-m", self.model(), "--device", "cpu")
+        self.assert_refused(1, [f"'{folder}' is a folder"], "run", "-f", folder)
+        self.assert_refused(1, ["none.txt"], "run", "-f", folder / "none.txt")
+
+    def test_bytes_that_are_not_utf8_are_a_prompt(self):
+        path = pathlib.Path(self.temporary_folder()) / "prompt.txt"
+        path.write_bytes(b"Name a \xff colour.")
+        for raw in [[], ["--raw"]]:
+            arguments = ["-m", self.model(), "--device", "cpu", "-f", path, "-n", "2", *raw]
+            self.assert_ok("run", *arguments)
 
     def test_a_parameter_out_of_range(self):
         model = ["-m", self.model(), "--device", "cpu"]
