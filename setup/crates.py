@@ -21,9 +21,11 @@ def check_cargo():
     if shutil.which("cargo") is None:
         raise SetupError(f"Rust's cargo is missing: {advice}")
     printed = subprocess.run(["cargo", "--version"], check=False, text=True, capture_output=True)
-    if printed.returncode != 0 or version_of(printed.stdout) < version_of(needed):
-        found = printed.stdout.strip() or "a cargo that does not run"
-        raise SetupError(f"Found {found}, which is too old: {advice}")
+    if printed.returncode != 0:
+        reason = (printed.stderr.strip() or f"it exits with {printed.returncode}").splitlines()[0]
+        raise SetupError(f"Rust's cargo does not run ({reason}): {advice}")
+    if version_of(printed.stdout) < version_of(needed):
+        raise SetupError(f"Found {printed.stdout.strip()}, which is too old: {advice}")
 
 
 def host():

@@ -16,6 +16,11 @@ export PYTHONDONTWRITEBYTECODE=1
 if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
   PATH="$PATH:$HOME/.cargo/bin"
 fi
+# ... and where HOME is another one than rustup was installed for.
+beside_cargo="$(dirname "$(command -v cargo || echo /)")/../../.rustup"
+if [ ! -d "${RUSTUP_HOME:-$HOME/.rustup}" ] && [ -d "$beside_cargo" ]; then
+  export RUSTUP_HOME="$beside_cargo"
+fi
 if ! command -v python3 >/dev/null; then
   echo "Python 3.11 or newer is missing: install it (on Debian: apt-get install python3)." >&2
   exit 1
