@@ -25,7 +25,8 @@ Result<BackendPtr> create_on_gpu(const model::ModelSpec& spec, const backend::Op
                                  const gpu::AdapterInfo& adapter, const LoadListener& listener) {
   WEFT_ASSIGN(gpu::Device device,
               gpu::Device::create(adapter, {.pipeline_folder = gpu::default_pipeline_folder()}));
-  return backend::create_gpu_backend(spec, options, std::move(device), listener.on_progress);
+  return backend::create_gpu_backend(
+      spec, options, std::make_shared<gpu::Device>(std::move(device)), listener.on_progress);
 }
 
 // The first real GPU, if there is one and it works.

@@ -11,7 +11,8 @@ from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools" / "check"))
-import programs  # noqa: E402  (they are found only now)
+import gpu  # noqa: E402  (they are found only now)
+import programs  # noqa: E402
 import suite  # noqa: E402
 
 REPORT = """\
@@ -133,6 +134,32 @@ class Commands(Folder):
         _, result, _ = suite.timed(suite.Suite("broken", broken))
         self.assertEqual(result.failed, 1)
         self.assertIn("no tool", result.output)
+
+
+class Gpu(Folder):
+    def find_adapter(self, listing, end="exit 0"):
+        with contextlib.redirect_stdout(io.StringIO()):
+            return gpu.find_adapter(self.script(f"echo '{listing}'\n{end}\n"))
+
+    def test_a_real_one_passes(self):
+        adapter = '{"name": "X", "driver": "1", "kind": "discrete GPU"}'
+        self.assertEqual(self.find_adapter(f'[{adapter}, {{"kind": "processor"}}]').passed, 1)
+
+    def test_none_fails_by_name(self):
+        for kind in ("software", "processor"):
+            result = self.find_adapter(f'[{{"name": "llvmpipe", "kind": "{kind}"}}]')
+            self.assertEqual((result.passed, result.failed), (0, 1))
+            self.assertIn(f"'llvmpipe' ({kind})", result.output)
+
+    def test_a_list_that_fails(self):
+        result = self.find_adapter("no driver", "exit 1")
+        self.assertEqual((result.failed, result.output), (1, "no driver\n"))
+
+    def test_a_program_that_is_missing_fails(self):
+        for one in gpu.gpu_suites(self.folder, fast=False):
+            _, result, _ = suite.timed(one)
+            self.assertEqual(result.failed, 1)
+            self.assertIn(one.name, result.output)
 
 
 class Report(unittest.TestCase):

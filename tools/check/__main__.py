@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import build
+import gpu
 import programs
 import sources
 from suite import ROOT, Result, Skip, Suite, timed
@@ -64,21 +65,31 @@ def parse_arguments():
     parser.add_argument("--fast", action="store_true",
                         help="leave out format, fuzzing and the tests named Slow")
     parser.add_argument("--gpu", action="store_true",
-                        help="run the GPU's tests on this machine's GPU instead of lavapipe")
-    return parser.parse_args()
+                        help="run the tests that compute on a GPU, and only them, on this machine's")
+    parser.add_argument("--programs", type=pathlib.Path, metavar="FOLDER",
+                        help="with --gpu: run weft and the test programs in FOLDER, and install and "
+                             "build nothing; WEFT_TEST_MODEL names the default model")
+    arguments = parser.parse_args()
+    if arguments.programs and not arguments.gpu:
+        parser.error("--programs needs --gpu")
+    return arguments
 
 
 def vulkan_drivers(on_gpu):
     """The drivers for a GPU, or else lavapipe alone: so no test runs on the other by mistake."""
+    if on_gpu and "VK_DRIVER_FILES" in os.environ:
+        return os.environ["VK_DRIVER_FILES"]
     drivers = [path for folder in DRIVER_FOLDERS for path in pathlib.Path(folder).glob("*.json")]
-    return [str(path) for path in drivers if path.name.startswith("lvp_") != on_gpu]
+    chosen = [str(path) for path in drivers if path.name.startswith("lvp_") != on_gpu]
+    return os.pathsep.join(chosen) or "none"
 
 
-def set_environment(scratch, on_gpu):
+def set_environment(scratch, arguments):
     """What tests may rely on: the default model, a runtime folder, the Vulkan driver to use."""
-    os.environ["WEFT_TEST_MODEL"] = str(wheels.model_path())
+    if arguments.programs is None:
+        os.environ["WEFT_TEST_MODEL"] = str(wheels.model_path())
     os.environ.setdefault("XDG_RUNTIME_DIR", scratch)
-    os.environ["VK_DRIVER_FILES"] = os.pathsep.join(vulkan_drivers(on_gpu)) or "none"
+    os.environ["VK_DRIVER_FILES"] = vulkan_drivers(arguments.gpu)
 
 
 def run_parallel(suites, report):
@@ -110,12 +121,26 @@ def run_all(fast, report):
     run_parallel(suites, report)
 
 
+def run_on_gpu(arguments, report):
+    folder = arguments.programs
+    if folder is None:
+        steps = (Suite("setup", build.set_up), Suite("build", build.build_tests))
+        if not all(report.run(step) for step in steps):
+            return
+        folder = build.CHECK / "bin"
+    if report.run(gpu.adapter_suite(folder.resolve())):
+        run_parallel(gpu.gpu_suites(folder.resolve(), arguments.fast), report)
+
+
 def main():
     arguments = parse_arguments()
     report = Report()
     with tempfile.TemporaryDirectory(prefix="weft-check-") as scratch:
-        set_environment(scratch, arguments.gpu)
-        run_all(arguments.fast, report)
+        set_environment(scratch, arguments)
+        if arguments.gpu:
+            run_on_gpu(arguments, report)
+        else:
+            run_all(arguments.fast, report)
     sys.exit(0 if report.close() else 1)
 
 

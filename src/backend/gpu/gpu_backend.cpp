@@ -22,9 +22,13 @@ constexpr uint32_t kMaxInFlight = 4;
 
 class GpuBackend final : public Backend {
  public:
-  GpuBackend(const model::ModelSpec& spec, const Options& options, gpu::Device device,
-             FewRows few_rows)
-      : spec_(spec), options_(options), few_rows_(few_rows), device_(std::move(device)) {}
+  GpuBackend(const model::ModelSpec& spec, const Options& options,
+             std::shared_ptr<gpu::Device> device, FewRows few_rows)
+      : spec_(spec),
+        options_(options),
+        few_rows_(few_rows),
+        kept_device_(std::move(device)),
+        device_(*kept_device_) {}
 
   Result<void> load(const std::function<void(uint64_t, uint64_t)>& progress) {
     WEFT_TRY(model::expect_features(spec_, {}, "The GPU backend"));
@@ -138,7 +142,8 @@ class GpuBackend final : public Backend {
   const model::ModelSpec& spec_;
   const Options options_;
   const FewRows few_rows_;
-  gpu::Device device_;  // goes last of what lives on it
+  const std::shared_ptr<gpu::Device> kept_device_;  // goes last of what lives on it
+  gpu::Device& device_;
   Info info_;
   StepData step_;
   KvStorage kv_;
@@ -153,7 +158,7 @@ class GpuBackend final : public Backend {
 }  // namespace
 
 Result<std::unique_ptr<Backend>> create_gpu_backend(
-    const model::ModelSpec& spec, const Options& options, gpu::Device device,
+    const model::ModelSpec& spec, const Options& options, std::shared_ptr<gpu::Device> device,
     const std::function<void(uint64_t, uint64_t)>& progress, FewRows few_rows) {
   auto backend = std::make_unique<GpuBackend>(spec, options, std::move(device), few_rows);
   WEFT_TRY(backend->load(progress));

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstdlib>
 #include <numeric>
+#include <stdexcept>
 
 #include <gtest/gtest.h>
 
+#include "kernels/testing/test_device.h"
 #include "model/load.h"
 #include "testing/backend_runs.h"
 #include "testing/tiny_model.h"
@@ -15,31 +17,37 @@ namespace weft::backend {
 namespace {
 
 using formats::TensorType;
+using kernels::Features;
 using namespace weft::testing;
+
+class EndOfProgram : public ::testing::Environment {
+ public:
+  void TearDown() override { kernels::close_test_devices(); }
+};
+
+const auto* const environment = ::testing::AddGlobalTestEnvironment(new EndOfProgram);
 
 class GpuBackendTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const auto adapters = gpu::list_adapters();
-    ASSERT_TRUE(adapters) << adapters.error().message();
-    if (adapters->empty()) GTEST_SKIP() << "no GPU adapter";
+    const kernels::TestDevice& opened = kernels::test_device(Features::kAll);
+    if (opened.device == nullptr) GTEST_SKIP() << opened.missing;
   }
 
   static Result<std::unique_ptr<Backend>> create(const model::ModelSpec& spec,
                                                  const Options& options = test_options(),
-                                                 FewRows few_rows = FewRows::kFastest) {
-    WEFT_ASSIGN(const gpu::AdapterInfo adapter, gpu::choose_adapter("gpu"));
-    WEFT_ASSIGN(gpu::Device device,
-                gpu::Device::create(adapter, {.checks = gpu::Checks::kOn,
-                                              .pipeline_folder = gpu::default_pipeline_folder()}));
-    return create_gpu_backend(spec, options, std::move(device), {}, few_rows);
+                                                 FewRows few_rows = FewRows::kFastest,
+                                                 Features features = Features::kAll) {
+    return create_gpu_backend(spec, options, kernels::test_device(features).device, {}, few_rows);
   }
 
+  // An error is thrown, which fails the test.
   static std::unique_ptr<Backend> make(const model::ModelSpec& spec,
                                        const Options& options = test_options(),
-                                       FewRows few_rows = FewRows::kFastest) {
-    auto backend = create(spec, options, few_rows);
-    EXPECT_TRUE(backend) << backend.error().message();
+                                       FewRows few_rows = FewRows::kFastest,
+                                       Features features = Features::kAll) {
+    auto backend = create(spec, options, few_rows, features);
+    if (!backend) throw std::runtime_error(backend.error().message());
     return std::move(*backend);
   }
 
@@ -94,6 +102,14 @@ TEST_F(GpuBackendTest, EveryWeightTypeMatchesTheReferenceModel) {
     // Keys and values are stored as binary16: 2^-11.
     EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {33, 1, 7})), 1e-3);
   }
+}
+
+// What is chosen for an adapter without subgroups, f16 and matrix units.
+TEST_F(GpuBackendTest, ADeviceWithoutFeaturesMatchesTheReferenceModel) {
+  const TinyModel model(ragged_options());
+  const auto backend = make(model.spec(), test_options(), FewRows::kFastest, Features::kNone);
+  const auto tokens = some_tokens(60, 9, model.spec().vocab);
+  EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {33, 1, 7})), 1e-3);
 }
 
 TEST_F(GpuBackendTest, ChunksOfAPromptAndSingleTokensAgree) {

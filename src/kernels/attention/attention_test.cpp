@@ -128,8 +128,11 @@ Tolerance rounding(const Problem& problem) {
   return {.absolute = kEpsilon * (problem.shape.head_dim + std::sqrt(keys))};
 }
 
-class AttentionTest : public KernelTest {
+// On a device without features too: attention_of_rows chooses another shader there.
+class AttentionTest : public KernelTest, public testing::WithParamInterface<Features> {
  protected:
+  AttentionTest() : KernelTest(GetParam()) {}
+
   enum class By : uint8_t { kRows, kTiles };
 
   std::vector<float> compute(const Problem& problem, By by, const KvPages& pages) {
@@ -174,14 +177,19 @@ class AttentionTest : public KernelTest {
 constexpr Heads kShapes[] = {{1, 1, 16}, {9, 3, 64}, {8, 1, 64},  {10, 2, 64}, {11, 1, 64},
                              {4, 2, 80}, {6, 2, 96}, {8, 2, 128}, {4, 2, 256}};
 
-TEST_F(AttentionTest, OfRowsIsWhatTheFormulaSays) {
+INSTANTIATE_TEST_SUITE_P(Features, AttentionTest, testing::Values(Features::kAll, Features::kNone),
+                         [](const auto& features) {
+                           return features.param == Features::kAll ? "All" : "None";
+                         });
+
+TEST_P(AttentionTest, OfRowsIsWhatTheFormulaSays) {
   for (const Heads& heads : kShapes) check(heads, {{.pos = 140}, {.pos = 3, .seq = 1}}, By::kRows);
   for (const uint32_t length : {1U, 2U, 31U, 32U, 33U, 127U, 128U, 129U, 256U, 257U, 1009U}) {
     check({6, 2, 64}, {{.pos = length - 1}}, By::kRows);
   }
 }
 
-TEST_F(AttentionTest, OfTilesIsWhatTheFormulaSays) {
+TEST_P(AttentionTest, OfTilesIsWhatTheFormulaSays) {
   for (const Heads& heads : kShapes) check(heads, rows_from(0, 45, 22), By::kTiles);
   for (const uint32_t count : {1U, 2U, 21U, 22U, 31U, 32U, 33U, 63U, 64U, 65U, 131U}) {
     check({3, 1, 64}, rows_from(0, 0, count), By::kTiles);
@@ -189,14 +197,14 @@ TEST_F(AttentionTest, OfTilesIsWhatTheFormulaSays) {
   }
 }
 
-TEST_F(AttentionTest, TilesOfSeveralSequences) {
+TEST_P(AttentionTest, TilesOfSeveralSequences) {
   std::vector<Row> rows = rows_from(1, 5, 70);
   std::ranges::copy(rows_from(0, 90, 1), std::back_inserter(rows));
   std::ranges::copy(rows_from(2, 0, 33), std::back_inserter(rows));
   check({6, 2, 64}, rows, By::kTiles);
 }
 
-TEST_F(AttentionTest, PagesInAnyOrderGiveTheSameBits) {
+TEST_P(AttentionTest, PagesInAnyOrderGiveTheSameBits) {
   const Problem problem = random_problem({6, 2, 64}, rows_from(1, 100, 40));
   const KvPages contiguous = contiguous_pages(2, problem.shape.max_blocks, 2, 64);
   for (const By by : {By::kRows, By::kTiles}) {
@@ -204,7 +212,7 @@ TEST_F(AttentionTest, PagesInAnyOrderGiveTheSameBits) {
   }
 }
 
-TEST_F(AttentionTest, ARowAmongOthersGivesTheSameBitsAsAlone) {
+TEST_P(AttentionTest, ARowAmongOthersGivesTheSameBitsAsAlone) {
   const Problem all =
       random_problem({6, 2, 64}, {{.pos = 300}, {.pos = 5, .seq = 1}, {.pos = 130}});
   const std::vector<float> together = compute(all, By::kRows, scattered(all));
@@ -218,7 +226,7 @@ TEST_F(AttentionTest, ARowAmongOthersGivesTheSameBitsAsAlone) {
   }
 }
 
-TEST_F(AttentionTest, RowsAndTilesAgree) {
+TEST_P(AttentionTest, RowsAndTilesAgree) {
   const Problem problem = random_problem({8, 2, 128}, rows_from(0, 200, 70));
   const std::vector<float> by_rows = compute(problem, By::kRows, scattered(problem));
   const std::vector<double> want(by_rows.begin(), by_rows.end());
@@ -226,7 +234,7 @@ TEST_F(AttentionTest, RowsAndTilesAgree) {
 }
 
 // Scores of some hundreds, whose exponentials f32 does not hold.
-TEST_F(AttentionTest, LargeScoresDoNotOverflow) {
+TEST_P(AttentionTest, LargeScoresDoNotOverflow) {
   Problem problem = random_problem({6, 2, 64}, rows_from(0, 120, 40));
   for (float& value : problem.q) value *= 100;
   Tolerance tolerance = rounding(problem);
@@ -236,7 +244,7 @@ TEST_F(AttentionTest, LargeScoresDoNotOverflow) {
   }
 }
 
-TEST_F(AttentionTest, RefusesHeadsItHasNoKernelFor) {
+TEST_P(AttentionTest, RefusesHeadsItHasNoKernelFor) {
   const Heads wrong[] = {{3, 2, 64}, {3, 0, 64}, {3, 3, 0}, {3, 3, 72}, {3, 3, 272}};
   for (const Heads& heads : wrong) {
     const Attention shape{heads.n_heads, heads.n_kv_heads, heads.head_dim, 1, 1};

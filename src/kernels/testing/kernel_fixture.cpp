@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
+#include <iterator>
 #include <random>
 
 #include "base/check.h"
@@ -13,28 +13,13 @@
 namespace weft::kernels {
 namespace {
 
-// The device of this program, or why there is none.
-struct TestDevice {
-  std::unique_ptr<gpu::Device> device;
-  std::string missing;
-};
-
-TestDevice open_device() {
-  auto adapters = gpu::list_adapters();
-  if (!adapters) return {nullptr, adapters.error().message()};
-  if (adapters->empty()) return {nullptr, "no GPU adapter"};
-  auto device = gpu::Device::create(
-      adapters->front(),
-      {.checks = gpu::Checks::kOn, .pipeline_folder = gpu::default_pipeline_folder()});
-  if (!device) return {nullptr, device.error().message()};
-  return {std::make_unique<gpu::Device>(std::move(*device)), ""};
-}
-
 // EveryFileIsCompiled: a WGSL file that no test compiles is an error of a run of all tests, unless
-// it is for matrix units that the device lacks. A file is known by the comment that it opens with,
+// it is for matrix units that the adapter lacks. A file is known by the comment that it opens with,
 // as its loops may be written out.
-void expect_every_file_is_compiled(const gpu::Device& device) {
-  const std::vector<std::string_view> shaders = device.shaders();
+void expect_every_file_is_compiled() {
+  const gpu::Device& device = *test_device(Features::kAll).device;
+  std::vector<std::string_view> shaders = device.shaders();
+  std::ranges::copy(test_device(Features::kNone).device->shaders(), std::back_inserter(shaders));
   for (const WgslFile& file : wgsl_files()) {
     const bool needs_matrices =
         std::ranges::find(file.enables, "chromium_experimental_subgroup_matrix") !=
@@ -47,21 +32,16 @@ void expect_every_file_is_compiled(const gpu::Device& device) {
   }
 }
 
-// Closed when all tests are over, before the driver's own exit handlers run.
-class DeviceOfProgram : public testing::Environment {
+class EndOfProgram : public testing::Environment {
  public:
-  static TestDevice& get() {
-    static TestDevice device = open_device();
-    return device;
-  }
   void TearDown() override {
     const bool all_ran = GTEST_FLAG_GET(filter) == "*";
-    if (get().device != nullptr && all_ran) expect_every_file_is_compiled(*get().device);
-    get().device.reset();
+    if (all_ran && test_device(Features::kAll).device != nullptr) expect_every_file_is_compiled();
+    close_test_devices();
   }
 };
 
-const auto* const environment = testing::AddGlobalTestEnvironment(new DeviceOfProgram);
+const auto* const environment = testing::AddGlobalTestEnvironment(new EndOfProgram);
 
 bool is_near(double got, double want, const Tolerance& tolerance) {
   return std::abs(got - want) <= tolerance.absolute + tolerance.relative * std::abs(want);
@@ -106,11 +86,11 @@ void expect_near(std::span<const float> got, std::span<const double> want,
 }
 
 void KernelTest::SetUp() {
-  const TestDevice& opened = DeviceOfProgram::get();
+  const TestDevice& opened = test_device(features_);
   if (opened.device == nullptr) GTEST_SKIP() << opened.missing;
 }
 
-gpu::Device& KernelTest::device() { return *DeviceOfProgram::get().device; }
+gpu::Device& KernelTest::device() { return *test_device(features_).device; }
 
 TestBuffer KernelTest::upload(std::span<const std::byte> bytes, uint32_t margin_word) {
   const uint64_t inside = round_up<uint64_t>(bytes.size(), 4);

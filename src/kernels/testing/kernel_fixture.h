@@ -24,6 +24,7 @@
 #include "gpu/device.h"
 #include "gpu/recorder.h"
 #include "kernels/dispatch.h"
+#include "kernels/testing/test_device.h"
 
 namespace weft::kernels {
 
@@ -74,9 +75,10 @@ class TestBuffer {
 
 class KernelTest : public testing::Test {
  protected:
+  explicit KernelTest(Features features = Features::kAll) : features_(features) {}
+
   void SetUp() override;  // skips the test on a machine without adapter
 
-  // One for the whole program, with checks on.
   [[nodiscard]] gpu::Device& device();
 
   template <class T>
@@ -108,6 +110,8 @@ class KernelTest : public testing::Test {
  private:
   TestBuffer upload(std::span<const std::byte> bytes, uint32_t margin_word);
   std::vector<std::byte> download(const TestBuffer& buffer);  // checks the margins
+
+  Features features_;
 };
 
 }  // namespace weft::kernels
