@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "cli/size_text.h"
 #include "formats/quote.h"
 #include "model/load.h"
 
@@ -78,13 +79,6 @@ ordered_json tensor_json(const TensorView& tensor) {
           {"shape", std::vector(tensor.dims.begin(), tensor.dims.begin() + tensor.n_dims)},
           {"offset", tensor.offset},
           {"size_bytes", tensor.data.size()}};
-}
-
-std::string size_text(uint64_t bytes) {
-  const auto size = static_cast<double>(bytes);
-  if (bytes >= 1'000'000'000) return fmt::format("{:.2f} GB", size / 1e9);
-  if (bytes >= 1'000'000) return fmt::format("{:.1f} MB", size / 1e6);
-  return fmt::format("{:.1f} kB", size / 1e3);
 }
 
 // A value on one line.

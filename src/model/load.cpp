@@ -5,6 +5,7 @@
 #include "formats/quote.h"
 #include "model/arch/arch.h"
 #include "model/arch/decoder.h"
+#include "model/file_type.h"
 #include "model/gguf_model.h"
 
 namespace weft::model {
@@ -17,27 +18,11 @@ constexpr const Architecture* kArchitectures[] = {
     &kPhi3,   &kOlmo2,      &kStableLm, &kGptNeox, &kGpt2,   &kPhi2,
     &kFalcon, &kStarcoder2, &kCommandR, &kSmolLm3, &kGranite};
 
-// llama.cpp's names for the values of 'general.file_type'.
-struct FileType {
-  uint32_t value;
-  std::string_view name;
-};
-constexpr FileType kFileTypes[] = {
-    {0, "F32"},      {1, "F16"},      {2, "Q4_0"},    {3, "Q4_1"},    {7, "Q8_0"},
-    {8, "Q5_0"},     {9, "Q5_1"},     {10, "Q2_K"},   {11, "Q3_K_S"}, {12, "Q3_K_M"},
-    {13, "Q3_K_L"},  {14, "Q4_K_S"},  {15, "Q4_K_M"}, {16, "Q5_K_S"}, {17, "Q5_K_M"},
-    {18, "Q6_K"},    {19, "IQ2_XXS"}, {20, "IQ2_XS"}, {21, "Q2_K_S"}, {22, "IQ3_XS"},
-    {23, "IQ3_XXS"}, {24, "IQ1_S"},   {25, "IQ4_NL"}, {26, "IQ3_S"},  {27, "IQ3_M"},
-    {28, "IQ2_S"},   {29, "IQ2_M"},   {30, "IQ4_XS"}, {31, "IQ1_M"},  {32, "BF16"},
-    {36, "TQ1_0"},   {37, "TQ2_0"},   {38, "MXFP4"},
-};
-
 Result<std::string> file_type_name(const formats::GgufFile& file) {
   constexpr std::string_view kKey = "general.file_type";
   if (file.find(kKey) == nullptr) return std::string();
   WEFT_ASSIGN(const uint32_t value, file.get_u32(kKey));
-  const auto* found = std::ranges::find(kFileTypes, value, &FileType::value);
-  return found == std::end(kFileTypes) ? std::string() : std::string(found->name);
+  return std::string(name_of_file_type(value));
 }
 
 // A whole model, not an adapter or a part of one.
