@@ -14,9 +14,12 @@
 namespace weft::engine {
 namespace {
 
-// One of each way in which a token is chosen: by the backend, from candidates, from all logits.
-const std::array<sample::Params, 3> kSamplings = {{
+// One of each way in which a token is chosen: the most likely, from few, from all, edited, and by
+// the host.
+const std::array<sample::Params, 5> kSamplings = {{
     {.temperature = 0},
+    {.temperature = 0.8F, .top_k = 0, .seed = 5},
+    {.temperature = 0.8F, .top_k = 0, .typical_p = 0.9F, .seed = 6},
     {.temperature = 0.8F, .seed = 7},
     {.temperature = 0.8F, .repeat_penalty = 1.3F, .seed = 8},
 }};

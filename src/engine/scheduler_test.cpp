@@ -239,7 +239,8 @@ TEST(Scheduler, WhatIsDrawnAheadIsWhatTheHostWouldDraw) {
 
 TEST(Scheduler, SequencesThatTheHostSamplesShareTheirSteps) {
   Bench bench(small(2, 32, 4));
-  Request request = {.prompt = prompt_of(5, 1), .sampling = {.top_k = 0}, .max_tokens = 100};
+  Request request = {
+      .prompt = prompt_of(5, 1), .sampling = {.top_k = 0, .typical_p = 0.5F}, .max_tokens = 100};
   bench.add(request);
   for (int i = 0; i < 11; ++i) bench.scheduler.step();
   bench.add(request);

@@ -46,6 +46,7 @@ Token choose_from(std::vector<Candidate>& candidates, const Params& params, doub
   if (params.typical_p < 1) keep_typical(candidates, params.typical_p);
   if (params.top_p < 1) keep_top_p(candidates, params.top_p);
   if (params.min_p > 0) keep_min_p(candidates, params.min_p);
+  std::ranges::sort(candidates, {}, &Candidate::token);
   const Weights w = weights(candidates, params.temperature);
   double left = uniform * w.sum;
   size_t last_possible = 0;
@@ -68,7 +69,8 @@ Chooser chooser_for(const Params& params, const DrawLimits& limits) {
   }
   if (edits > limits.max_edits) return Chooser::kHost;
   if (params.temperature == 0) return edits == 0 ? Chooser::kArgmax : Chooser::kDraw;
-  return params.top_k != 0 && params.top_k <= limits.max_top_k ? Chooser::kDraw : Chooser::kHost;
+  const bool ranks_all = params.top_k == 0 || params.top_k > limits.max_typical;
+  return params.typical_p < 1 && ranks_all ? Chooser::kHost : Chooser::kDraw;
 }
 
 Token choose(std::span<const float> logits, const Draw& draw, std::vector<Candidate>& memory) {

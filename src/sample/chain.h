@@ -20,8 +20,8 @@ enum class Chooser : uint8_t {
 };
 
 struct DrawLimits {
-  uint32_t max_top_k;  // candidates that a draw chooses from
-  uint32_t max_edits;  // tokens whose logits biases and penalties change
+  uint32_t max_typical;  // candidates that typical_p ranks
+  uint32_t max_edits;    // tokens whose logits biases and penalties change
 };
 [[nodiscard]] Chooser chooser_for(const Params& params, const DrawLimits& limits);
 

@@ -17,7 +17,7 @@ namespace {
 
 using testing::ElementsAre;
 
-constexpr DrawLimits kLimits{.max_top_k = 64, .max_edits = 256};
+constexpr DrawLimits kLimits{.max_typical = 64, .max_edits = 256};
 
 // Everything off: the model's own distribution.
 Params plain() { return {.temperature = 1, .top_k = 0, .typical_p = 1, .top_p = 1, .min_p = 0}; }
@@ -255,10 +255,14 @@ TEST(ChooserFor, IsTheFastestThatIsExact) {
   const auto chooser = [](const Params& params) { return chooser_for(params, kLimits); };
   Params params;
   EXPECT_EQ(chooser(params), Chooser::kDraw);
-  params.top_k = kLimits.max_top_k + 1;
+  params.typical_p = 0.9F;
+  EXPECT_EQ(chooser(params), Chooser::kDraw);
+  params.top_k = kLimits.max_typical + 1;
   EXPECT_EQ(chooser(params), Chooser::kHost);
   params.top_k = 0;
   EXPECT_EQ(chooser(params), Chooser::kHost);
+  params.typical_p = 1;
+  EXPECT_EQ(chooser(params), Chooser::kDraw);
   params.temperature = 0;
   EXPECT_EQ(chooser(params), Chooser::kArgmax);
   params.presence_penalty = 1;

@@ -16,8 +16,9 @@ struct LogitBias {
 };
 
 // The chain, in this order: logit bias, penalties, top_k, typical_p, top_p, min_p, temperature, and
-// a draw. Each stage works on what the one before it left, and leaves at least one token. Defaults
-// and order are llama.cpp's.
+// a draw. Each stage works on what the one before it left, and leaves at least one token. The
+// draw's random number falls on one of them in the order of tokens. Defaults and order of the
+// stages are llama.cpp's.
 struct Params {
   float temperature = 0.8F;        // 0: the most likely token after bias and penalties
   uint32_t top_k = 40;             // keep the k most likely; 0: all

@@ -4,6 +4,7 @@
 #include <deque>
 #include <utility>
 
+#include "backend/gpu/all_draws.h"
 #include "backend/gpu/outputs.h"
 #include "backend/gpu/plan.h"
 #include "backend/gpu/profiler.h"
@@ -36,6 +37,7 @@ class GpuBackend final : public Backend {
     WEFT_ASSIGN(kv_, KvStorage::create(device_, spec_, options_));
     WEFT_ASSIGN(activations_, Activations::create(device_, spec_, options_));
     WEFT_ASSIGN(weights_, upload_weights(device_, spec_, progress));
+    WEFT_ASSIGN(all_draws_, AllDraws::create(device_, spec_, options_, step_, activations_));
     WEFT_ASSIGN(plans_, build_plans({.device = device_,
                                      .spec = spec_,
                                      .options = options_,
@@ -56,7 +58,8 @@ class GpuBackend final : public Backend {
              .max_in_flight = kMaxInFlight,
              .memory = {.weights = weights_.size_bytes,
                         .kv = kv_.size_bytes,
-                        .activations = activations_.size_bytes + step_.size_bytes()}};
+                        .activations =
+                            activations_.size_bytes + step_.size_bytes() + all_draws_.size_bytes}};
     return {};
   }
 
@@ -118,8 +121,8 @@ class GpuBackend final : public Backend {
   void record(InFlight& run, bool with_body) {
     const kernels::StepCounts& counts = step_.counts();
     gpu::Recorder recorder = profiler_ ? profiler_->record(device_) : device_.record();
-    const auto add = [&](const Plan& plan) {
-      for (const kernels::Dispatch& dispatch : plan) {
+    const auto add = [&](std::span<const kernels::Dispatch> dispatches) {
+      for (const kernels::Dispatch& dispatch : dispatches) {
         if (kernels::record(recorder, dispatch, counts) && profiler_)
           profiler_->add(dispatch, counts);
       }
@@ -128,7 +131,14 @@ class GpuBackend final : public Backend {
     if (counts.outputs > 0) {
       add(plan_for(plans_.heads, counts.outputs));
       if (run.wanted.greedy) add(plans_.greedy);
-      if (run.wanted.drawn) add(plans_.drawn);  // over what greedy left for the same outputs
+      if (run.wanted.drawn) {  // over what greedy left for the same outputs
+        const std::span<const kernels::Dispatch> drawn = plans_.drawn;
+        add(drawn.first(drawn.size() - 1));
+        if (run.wanted.all_top_k) add(all_draws_.kernels->top_k);
+        if (run.wanted.all_top_p) add(all_draws_.kernels->top_p);
+        if (run.wanted.from_all) add(all_draws_.kernels->pick);
+        add(drawn.last(1));
+      }
     }
     if (Result<void> ready =
             run.reader.record(device_, recorder, activations_, run.wanted, counts.outputs);
@@ -149,6 +159,7 @@ class GpuBackend final : public Backend {
   KvStorage kv_;
   Activations activations_;
   DeviceWeights weights_;
+  AllDraws all_draws_;
   Plans plans_;
   std::vector<OutputReader> free_readers_;
   std::deque<InFlight> in_flight_;

@@ -209,11 +209,24 @@ TEST_F(GpuBackendTest, OutputsAgreeWithTheLogits) {
   step.output = Output::kGreedy;
   EXPECT_EQ(run(*backend, {&step, 1})[0].token, order[0]);
   step.output = Output::kDrawn;
-  for (uint64_t seed = 0; seed < 20; ++seed) {
-    sample::Chain chain({.temperature = 2, .presence_penalty = 1, .logit_bias = {{order[3], 2}}},
-                        seed);
-    step.draw = chain.draw(tokens);
-    EXPECT_EQ(run(*backend, {&step, 1})[0].token, chain.choose(logits, tokens));
+  uint64_t seed = 0;
+  for (const uint32_t top_k : {0U, 1U, 7U, 40U, 64U, 65U, 200U, 1000U}) {
+    for (const float top_p : {1.0F, 0.95F, 0.5F, 0.0F}) {
+      for (const float min_p : {0.0F, 0.05F, 0.5F}) {
+        const auto variant = static_cast<float>(++seed % 3);
+        const sample::Params params{.temperature = 0.5F + variant,
+                                    .top_k = top_k,
+                                    .top_p = top_p,
+                                    .min_p = min_p,
+                                    .presence_penalty = variant,
+                                    .logit_bias = {{order[3], 2}}};
+        ASSERT_EQ(sample::chooser_for(params, kDrawLimits), sample::Chooser::kDraw);
+        sample::Chain chain(params, seed);
+        step.draw = chain.draw(tokens);
+        EXPECT_EQ(run(*backend, {&step, 1})[0].token, chain.choose(logits, tokens))
+            << top_k << " " << top_p << " " << min_p;
+      }
+    }
   }
 }
 

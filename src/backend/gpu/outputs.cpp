@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "backend/gpu/step_data.h"
+
 namespace weft::backend {
 namespace {
 
@@ -32,6 +34,13 @@ Wanted wanted_of(std::span<const SequenceStep> step) {
     first += count;
     wanted.greedy |= sequence.output == Output::kGreedy;
     wanted.drawn |= sequence.output == Output::kDrawn;
+    if (sequence.output == Output::kDrawn) {
+      const sample::Params& params = *sequence.draw.params;
+      const bool from_all = drawn_from(params) == kernels::DrawnFrom::kAll;
+      wanted.from_all |= from_all;
+      wanted.all_top_k |= from_all && params.top_k > 0;
+      wanted.all_top_p |= from_all && params.top_p < 1;
+    }
     wanted.logits |= sequence.output == Output::kLogits || sequence.output == Output::kAllLogits;
   }
   return wanted;

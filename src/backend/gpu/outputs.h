@@ -22,6 +22,8 @@ struct Wanted {
   };
   std::vector<Sequence> sequences;
   bool greedy = false, drawn = false, logits = false;  // of any sequence
+  bool from_all = false;                               // of any that is drawn: from all tokens
+  bool all_top_k = false, all_top_p = false;           // of any of those: it has the stage
 };
 
 [[nodiscard]] Wanted wanted_of(std::span<const SequenceStep> step);

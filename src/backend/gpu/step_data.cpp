@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kRuleWords = sizeof(kernels::DrawRule) / sizeof(uint32_t);
 constexpr float kForbidden = -1e30F;  // instead of a bias of minus infinity, which WGSL may not see
 
-static_assert(kDrawLimits.max_top_k == kernels::kTopK);
+static_assert(kDrawLimits.max_typical == kernels::kTopK);
 static_assert(kBlockTokens == kernels::kBlockTokens);
 
 template <class T>
@@ -27,6 +27,12 @@ void append(std::vector<uint32_t>& words, const T& item) {
 }
 
 }  // namespace
+
+kernels::DrawnFrom drawn_from(const sample::Params& params) {
+  const bool from_few = params.top_k != 0 && params.top_k <= kernels::kTopK;
+  return from_few || params.temperature == 0 ? kernels::DrawnFrom::kMostLikely
+                                             : kernels::DrawnFrom::kAll;
+}
 
 Result<StepData::Region> StepData::Region::create(gpu::Device& device, size_t words,
                                                   std::string_view label) {
@@ -123,7 +129,7 @@ kernels::DrawRule StepData::add_draw(const sample::Draw& draw) {
   CHECK(draw.n_ahead < kernels::kDrawnTokens);
   CHECK(params.logit_bias.size() + draw.seen.size() + draw.n_ahead <= kDrawLimits.max_edits);
   const kernels::DrawRule rule{
-      .is_drawn = 1,
+      .drawn_from = drawn_from(params),
       .n_biases = narrow<uint32_t>(params.logit_bias.size()),
       .n_seen = narrow<uint32_t>(draw.seen.size()),
       .n_ahead = draw.n_ahead,

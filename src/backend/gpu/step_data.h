@@ -16,6 +16,9 @@
 
 namespace weft::backend {
 
+// From what the GPU draws a token by these parameters.
+[[nodiscard]] kernels::DrawnFrom drawn_from(const sample::Params& params);
+
 class StepData {
  public:
   [[nodiscard]] static Result<StepData> create(gpu::Device& device, const Options& options);

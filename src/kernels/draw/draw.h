@@ -1,6 +1,7 @@
 // The next token of each output that has a rule, chosen from its logits: biases and penalties, then
-// the stages that drop unlikely tokens, then a random number (the chain of src/sample, on the
-// device). It also goes into the slot of the output's row, where the next step finds its input.
+// the stages that drop unlikely tokens, then a random number, which falls on one of the rest in the
+// order of tokens (the chain of src/sample, on the device). It also goes into the slot of the
+// output's row, where the next step finds its input.
 #pragma once
 
 #include <array>
@@ -14,14 +15,20 @@
 
 namespace weft::kernels {
 
+enum class DrawnFrom : uint32_t {
+  kNothing,     // the output is left alone
+  kMostLikely,  // the kTopK most likely tokens: top_k is at least 1
+  kAll,         // all tokens, by the kernels of draw_all.h: typical_p is 1, and temperature above 0
+};
+
 // Mirror of lib/draw_rule.wgsl.
 struct DrawRule {
-  uint32_t is_drawn = 0;  // 0: the output is left alone
+  DrawnFrom drawn_from = DrawnFrom::kNothing;
   uint32_t n_biases = 0;  // (token, f32) pairs from edits[first_edit] on
   uint32_t n_seen = 0;    // tokens behind them
   uint32_t n_ahead = 0;  // tokens behind those: the slot's last draws, which the host does not know
   uint32_t first_edit = 0;
-  uint32_t top_k = 1;     // [1, kTopK]
+  uint32_t top_k = 0;     // 0: all
   float temperature = 0;  // 0: the most likely
   float typical_p = 1;
   float top_p = 1;
@@ -51,11 +58,13 @@ struct DrawBuffers {
   gpu::Binding drawn_tokens;  // u32 [slots, kDrawnTokens]
 };
 
+// The last takes the first candidate of an output that draws from all tokens: what runs between the
+// third and the last puts its token there.
 [[nodiscard]] Result<std::array<Dispatch, 4>> draw(gpu::Device& device, const DrawShape& shape,
                                                    const DrawBuffers& buffers);
 
 // In double precision. `edits` as above; `ahead`: the n_ahead tokens. Every token that comes out
-// for a random number within `margin` of the rule's.
+// for a random number or a top_p within `margin` of the rule's.
 [[nodiscard]] std::vector<uint32_t> draw_ref(std::vector<double> logits, const DrawRule& rule,
                                              std::span<const uint32_t> edits,
                                              std::span<const uint32_t> ahead, double margin);

@@ -1,6 +1,7 @@
 //! Draws an output's token from its most likely ones: top_k, typical_p, top_p, min_p, temperature and
-//! a random number, in this order, each on what the one before it left (never nothing). The token is
-//! a result, the next input of the output's slot, and kept there for edit_logits.
+//! a random number, in this order, each on what the one before it left (never nothing). Where the rule
+//! draws from all tokens, draw_pick has put the token first. It is a result, the next input of the
+//! output's slot, and kept there for edit_logits.
 //! grid: y: an output
 //! import: candidate
 //! import: step
@@ -24,7 +25,9 @@ var<immediate> p: Params;
 var<workgroup> logits: array<f32, kMost>;
 var<workgroup> weights: array<f32, kMost>;  // exp(logit - largest)
 var<workgroup> distances: array<f32, kMost>;
-var<workgroup> order: array<u32, kMost>;  // candidates, in the order they are drawn from
+var<workgroup> order: array<u32, kMost>;  // candidates, as the stages left them
+var<workgroup> by_token: array<u32, kMost>;
+var<workgroup> n_left: u32;
 
 const kLeastExponent = -200.0;  // exp of it is 0
 
@@ -77,16 +80,30 @@ fn drop_unlikely(n: u32, min_p: f32) -> u32 {
   return kept;
 }
 
+// How many of the first n of `order` the stages leave.
+fn drop_by_rule(rule: DrawRule, all: u32) -> u32 {
+  var n = all;
+  if (rule.typical_p < 1.0) { n = count_of_share(n, rule.typical_p); }
+  if (rule.top_p < 1.0) {
+    sort_best_first(n);
+    n = count_of_share(n, rule.top_p);
+  }
+  if (rule.min_p > 0.0) { n = drop_unlikely(n, rule.min_p); }
+  return n;
+}
+
+// Of the first n of `by_token`.
 fn draw(n: u32, temperature: f32, uniform: f32) -> u32 {
-  let largest = largest_logit(n);
+  var best = by_token[0];
+  for (var i = 1u; i < n; i++) { best = min(best, by_token[i]); }
   var sum = 0.0;
-  for (var i = 0u; i < n; i++) { sum += weight_at(logits[order[i]], largest, temperature); }
+  for (var i = 0u; i < n; i++) { sum += weight_at(logits[by_token[i]], logits[best], temperature); }
   var left = uniform * sum;
-  var last_possible = order[0];
+  var last_possible = best;
   for (var i = 0u; i < n; i++) {
-    let weight = weight_at(logits[order[i]], largest, temperature);
+    let weight = weight_at(logits[by_token[i]], logits[best], temperature);
     if (weight > 0.0) {
-      last_possible = order[i];
+      last_possible = by_token[i];
       if (left < weight) { break; }
       left -= weight;
     }
@@ -118,25 +135,30 @@ fn sort_typical_first(n: u32, lane: u32) {
 @compute @workgroup_size(kMost)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let rule = rules[group.y];
-  if (rule.is_drawn == 0u) { return; }  // the whole workgroup leaves
-  var n = min(min(rule.top_k, kMost), p.vocab);
+  if (rule.drawn_from == kFromNothing) { return; }  // the whole workgroup leaves
   let first = group.y * kMost;
-  logits[lane] = candidates[first + lane].logit;
-  weights[lane] = weight_at(candidates[first + lane].logit, candidates[first].logit, 1.0);
-  order[lane] = lane;
-  workgroupBarrier();
-  if (rule.typical_p < 1.0) { sort_typical_first(n, lane); }
-  if (lane != 0u) { return; }
   var chosen = 0u;
-  if (rule.temperature > 0.0) {
-    if (rule.typical_p < 1.0) { n = count_of_share(n, rule.typical_p); }
-    if (rule.top_p < 1.0) {
-      sort_best_first(n);
-      n = count_of_share(n, rule.top_p);
+  if (rule.drawn_from == kFromMostLikely && rule.temperature > 0.0) {
+    let all = min(min(rule.top_k, kMost), p.vocab);
+    logits[lane] = candidates[first + lane].logit;
+    weights[lane] = weight_at(candidates[first + lane].logit, candidates[first].logit, 1.0);
+    order[lane] = lane;
+    workgroupBarrier();
+    if (rule.typical_p < 1.0) { sort_typical_first(all, lane); }
+    if (lane == 0u) { n_left = drop_by_rule(rule, all); }
+    let n = workgroupUniformLoad(&n_left);
+    if (lane < n) {
+      var place = 0u;
+      for (var i = 0u; i < n; i++) {
+        let is_before = candidates[first + order[i]].token < candidates[first + order[lane]].token;
+        place += select(0u, 1u, is_before);
+      }
+      by_token[place] = order[lane];
     }
-    if (rule.min_p > 0.0) { n = drop_unlikely(n, rule.min_p); }
+    workgroupBarrier();
     chosen = draw(n, rule.temperature, rule.uniform);
   }
+  if (lane != 0u) { return; }
   let token = candidates[first + chosen].token;
   let row = rows[outputs[group.y]];
   sampled[group.y] = token;

@@ -39,6 +39,30 @@ void sort_by_surprise(std::vector<Likely>& list) {
                            [&](const Likely& l) { return std::abs(log_sum - l.logit - entropy); });
 }
 
+double unlikely(const Likely& l) { return -l.logit; }
+
+// From what top_k left, best first.
+uint32_t draw_from(std::vector<Likely> list, const DrawRule& rule, double top_p, double uniform) {
+  if (rule.typical_p < 1) {
+    sort_by_surprise(list);
+    keep_share(list, rule.typical_p);
+  }
+  if (rule.top_p < 1) {
+    std::ranges::stable_sort(list, {}, unlikely);
+    keep_share(list, top_p);
+  }
+  const double best = std::ranges::min(list, {}, unlikely).logit;
+  std::erase_if(list, [&](const Likely& l) { return std::exp(l.logit - best) < rule.min_p; });
+  std::ranges::sort(list, {}, &Likely::token);
+  double left = uniform * sum_of(list, rule.temperature);
+  size_t i = 0;
+  for (; i + 1 < list.size(); ++i) {
+    left -= std::exp((list[i].logit - list[0].logit) / rule.temperature);
+    if (left < 0) break;
+  }
+  return list[i].token;
+}
+
 }  // namespace
 
 std::vector<uint32_t> draw_ref(std::vector<double> logits, const DrawRule& rule,
@@ -58,32 +82,15 @@ std::vector<uint32_t> draw_ref(std::vector<double> logits, const DrawRule& rule,
   }
   std::vector<Likely> list;
   for (uint32_t i = 0; i < logits.size(); ++i) list.push_back({i, logits[i]});
-  const auto by_logit = [](const Likely& l) { return -l.logit; };
-  std::ranges::stable_sort(list, {}, by_logit);
+  std::ranges::stable_sort(list, {}, unlikely);
   if (rule.temperature == 0) return {list[0].token};
-  list.resize(std::min<size_t>(list.size(), rule.top_k));
-  if (rule.typical_p < 1) {
-    sort_by_surprise(list);
-    keep_share(list, rule.typical_p);
-  }
-  if (rule.top_p < 1) {
-    std::ranges::stable_sort(list, {}, by_logit);
-    keep_share(list, rule.top_p);
-  }
-  const double best = std::ranges::min(list, {}, by_logit).logit;
-  std::erase_if(list, [&](const Likely& l) { return std::exp(l.logit - best) < rule.min_p; });
+  if (rule.top_k != 0) list.resize(std::min<size_t>(list.size(), rule.top_k));
 
   std::set<uint32_t> tokens;
-  const double sum = sum_of(list, rule.temperature);
   for (const double shift : {-margin, 0.0, margin}) {
-    double left = (rule.uniform + shift) * sum;
-    size_t i = 0;
-    while (i + 1 < list.size()) {
-      left -= std::exp((list[i].logit - list[0].logit) / rule.temperature);
-      if (left < 0) break;
-      ++i;
+    for (const double top_p_shift : {-margin, 0.0, margin}) {
+      tokens.insert(draw_from(list, rule, rule.top_p + top_p_shift, rule.uniform + shift));
     }
-    tokens.insert(list[i].token);
   }
   return {tokens.begin(), tokens.end()};
 }

@@ -85,7 +85,8 @@ TEST_F(DrawTest, EveryStageIsThatOfTheReference) {
     const std::vector<float> logits = random_floats(vocab, vocab, -4, 4);
     const std::vector<float> uniforms = random_floats(4, vocab + 1, 0, 1);
     for (const float uniform : uniforms) {
-      const DrawRule plain{.is_drawn = 1, .top_k = 64, .temperature = 1, .uniform = uniform};
+      const DrawRule plain{
+          .drawn_from = DrawnFrom::kMostLikely, .top_k = 64, .temperature = 1, .uniform = uniform};
       for (const uint32_t top_k : {1U, 2U, 40U, 64U}) {
         DrawRule rule = plain;
         rule.top_k = top_k;
@@ -111,7 +112,9 @@ TEST_F(DrawTest, EveryTokenComesAsOftenAsItIsLikely) {
   constexpr int kDraws = 60;
   for (int i = 0; i < kDraws; ++i) {
     const float uniform = (static_cast<float>(i) + 0.5F) / kDraws;
-    ++seen[draw_one(logits, {.is_drawn = 1, .top_k = 64, .temperature = 1, .uniform = uniform})];
+    ++seen[draw_one(
+        logits,
+        {.drawn_from = DrawnFrom::kMostLikely, .top_k = 64, .temperature = 1, .uniform = uniform})];
   }
   double sum = 0;
   for (const float logit : logits) sum += std::exp(logit);
@@ -129,7 +132,7 @@ TEST_F(DrawTest, BiasesAndPenaltiesComeFirst) {
   for (const float uniform : random_floats(20, 3, 0, 1)) {
     for (const uint32_t n_ahead : {0U, 1U, 4U}) {
       expect_reference(logits,
-                       {.is_drawn = 1,
+                       {.drawn_from = DrawnFrom::kMostLikely,
                         .n_biases = 3,
                         .n_seen = 9,
                         .n_ahead = n_ahead,
@@ -149,7 +152,7 @@ TEST_F(DrawTest, AForbiddenTokenNeverComes) {
   std::vector<float> logits(100, 0);
   logits[42] = 30;
   const std::vector<uint32_t> edits{42, std::bit_cast<uint32_t>(-1e30F)};
-  DrawRule rule{.is_drawn = 1, .n_biases = 1, .top_k = 64};
+  DrawRule rule{.drawn_from = DrawnFrom::kMostLikely, .n_biases = 1, .top_k = 64};
   EXPECT_EQ(draw_one(logits, rule, edits), 0U);  // temperature 0
   rule.temperature = 1;
   rule.uniform = 0.999999F;
@@ -158,7 +161,8 @@ TEST_F(DrawTest, AForbiddenTokenNeverComes) {
 
 TEST_F(DrawTest, OnlyOutputsWithARuleAreTouched) {
   const std::vector<float> logits = random_floats(3 * 200, 4);
-  const DrawRule drawn{.is_drawn = 1, .n_seen = 1, .presence_penalty = 0.5F};  // greedy
+  const DrawRule drawn{
+      .drawn_from = DrawnFrom::kMostLikely, .n_seen = 1, .presence_penalty = 0.5F};  // greedy
   const Outcome outcome = compute(logits, {drawn, {}, drawn}, {7}, drawn_before());
   EXPECT_EQ(outcome.sampled[1], kNan);
   EXPECT_EQ(outcome.slot_tokens, (std::vector{outcome.sampled[2], kNan, outcome.sampled[0]}));

@@ -40,7 +40,7 @@ fn token_ahead(rule: DrawRule, i: u32, row: Row) -> u32 {
 @compute @workgroup_size(kLanes)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let rule = rules[group.y];
-  if (rule.is_drawn == 0u) { return; }  // the whole workgroup leaves
+  if (rule.drawn_from == kFromNothing) { return; }  // the whole workgroup leaves
   let row = rows[outputs[group.y]];
   let first_logit = group.y * p.vocab;
   let n_known = rule.n_biases + rule.n_seen;

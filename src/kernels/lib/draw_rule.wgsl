@@ -1,12 +1,16 @@
 //! How an output's token is drawn. kernels/draw/draw.h has the same for the host.
 
+const kFromNothing = 0u;  // the output is left alone
+const kFromMostLikely = 1u;
+const kFromAll = 2u;
+
 struct DrawRule {
-  is_drawn: u32,  // 0: the output is left alone
+  drawn_from: u32,
   n_biases: u32,  // (token, f32) pairs from edits[first_edit] on
   n_seen: u32,    // tokens behind them
   n_ahead: u32,   // tokens behind those, which drawn_tokens has
   first_edit: u32,
-  top_k: u32,        // [1, 64]
+  top_k: u32,        // 0: all
   temperature: f32,  // 0: the most likely
   typical_p: f32,
   top_p: f32,
