@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/trace.h"
 #include "base/error.h"
 #include "base/token.h"
 #include "model/spec.h"
@@ -75,14 +76,6 @@ struct Info {
   Memory memory;
 };
 
-struct KernelTime {
-  std::string name;
-  uint64_t count = 0;
-  double seconds = 0;
-  uint64_t bytes = 0;  // read and written at least once, by the shapes
-  uint64_t flops = 0;
-};
-
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -98,9 +91,10 @@ class Backend {
   // Waits for the oldest step that was submitted: one output a sequence, in the step's order.
   [[nodiscard]] virtual Result<std::vector<SequenceOutput>> collect() = 0;
 
-  // From now on measure each kernel (slower), until taken. A backend that cannot says so.
-  [[nodiscard]] virtual Result<void> start_profile() = 0;
-  [[nodiscard]] virtual std::vector<KernelTime> take_profile() = 0;
+  // From now on write down what happens when, until taken. A backend that cannot says so. Nothing
+  // is under way when either is called.
+  [[nodiscard]] virtual Result<void> start_trace(TraceDetail detail) = 0;
+  [[nodiscard]] virtual Trace take_trace() = 0;
 };
 
 }  // namespace weft::backend

@@ -1,7 +1,9 @@
 // `weft bench`: tokens a second of prefill and decode, and where the time goes.
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,7 +14,11 @@
 #include "cli/console.h"
 #include "cli/load_model.h"
 #include "cli/options.h"
+#include "cli/peak.h"
+#include "cli/profile_report.h"
+#include "cli/trace_file.h"
 #include "cli/version.h"
+#include "engine/profile.h"
 #include "engine/throughput.h"
 
 namespace weft::cli {
@@ -30,10 +36,13 @@ struct BenchOptions {
   uint32_t reps = 5;
   bool json = false;
   bool profile = false;
+  std::filesystem::path trace;  // empty: none
+  std::optional<Peak> peak;     // unset: published_peak()
 };
 
 struct Rates {
   double median, min, max;  // tokens a second, over all sequences
+  double thread_share;      // CPU time of the thread that submits, of all the time
 };
 
 std::vector<ThroughputCase> cases_of(const BenchOptions& options) {
@@ -88,17 +97,23 @@ Result<Rates> measure(backend::Backend& backend, const ThroughputCase& test, uin
                       Progress& progress) {
   WEFT_TRY(warm_up(backend, test));
   std::vector<double> rates;
+  engine::RunTime total{};
   for (uint32_t rep = 0; rep < reps; ++rep) {
     progress.update(fmt::format("{}, run {} of {}", test.name(), rep + 1, reps), 0, 0);
-    WEFT_ASSIGN(const double seconds, engine::time_once(backend, test));
-    rates.push_back(static_cast<double>(test.tokens) * test.batch / seconds);
+    WEFT_ASSIGN(const engine::RunTime time, engine::time_once(backend, test));
+    rates.push_back(static_cast<double>(test.tokens) * test.batch / time.wall_s);
+    total.wall_s += time.wall_s;
+    total.thread_s += time.thread_s;
   }
   progress.clear();
   std::ranges::sort(rates);
   const size_t middle = rates.size() / 2;
   const double median =
       rates.size() % 2 == 1 ? rates[middle] : (rates[middle - 1] + rates[middle]) / 2;
-  return Rates{.median = median, .min = rates.front(), .max = rates.back()};
+  return Rates{.median = median,
+               .min = rates.front(),
+               .max = rates.back(),
+               .thread_share = total.thread_s / total.wall_s};
 }
 
 // What a case ran under.
@@ -117,6 +132,7 @@ void print_rates(const engine::LoadedModel& model, const ThroughputCase& test, c
                  {"tok_s", rates.median},
                  {"tok_s_min", rates.min},
                  {"tok_s_max", rates.max},
+                 {"thread_share", rates.thread_share},
                  {"reps", options.reps}};
     line.update(conditions_of(model, test));
     fmt::print("{}\n", line.dump());
@@ -128,39 +144,33 @@ void print_rates(const engine::LoadedModel& model, const ThroughputCase& test, c
 }
 
 void print_profile(const engine::LoadedModel& model, const ThroughputCase& test,
-                   std::vector<backend::KernelTime> times, bool json) {
-  std::ranges::sort(times, std::greater(), &backend::KernelTime::seconds);
-  double total = 0;
-  for (const backend::KernelTime& time : times) total += time.seconds;
-  if (json) {
+                   const engine::Profile& profile, const BenchOptions& options) {
+  const std::optional<Peak> peak =
+      options.peak ? options.peak : published_peak(model.backend().info().device);
+  if (!options.json) {
+    fmt::print("{}", profile_text(test, profile, peak));
+  } else {
     Json line = {{"case", test.name()}};
     line.update(conditions_of(model, test));
-    for (const backend::KernelTime& time : times) {
-      line["profile"].push_back({{"kernel", time.name},
-                                 {"count", time.count},
-                                 {"seconds", time.seconds},
-                                 {"bytes", time.bytes},
-                                 {"flops", time.flops}});
-    }
+    line.update(profile_json(profile, peak));
     fmt::print("{}\n", line.dump());
-    return;
   }
-  fmt::print("\n{} at depth {}, {} sequence(s): {:.3f} ms in kernels\n", test.name(), test.depth,
-             test.batch, total * 1e3);
-  fmt::print("{:<36} {:>8} {:>10} {:>7} {:>9} {:>9}\n", "kernel", "count", "ms", "share", "GB/s",
-             "GFLOP/s");
-  for (const backend::KernelTime& time : times) {
-    fmt::print("{:<36} {:>8} {:>10.3f} {:>6.1f}% {:>9.1f} {:>9.1f}\n", time.name, time.count,
-               time.seconds * 1e3, 100 * time.seconds / total,
-               static_cast<double>(time.bytes) / time.seconds * 1e-9,
-               static_cast<double>(time.flops) / time.seconds * 1e-9);
-  }
+  std::fflush(stdout);
+}
+
+// One run of each case, one after the other.
+Result<void> trace_cases(backend::Backend& backend, const std::vector<ThroughputCase>& cases,
+                         TraceFile file) {
+  WEFT_TRY(backend.start_trace(backend::TraceDetail::kKernels));
+  for (const ThroughputCase& test : cases) WEFT_TRY(engine::time_once(backend, test));
+  return std::move(file).write(backend.take_trace(), backend.info().device);
 }
 
 Result<ExitCode> run(BenchOptions options) {
   const std::vector<ThroughputCase> cases = cases_of(options);
   if (cases.empty()) return usage_error("Nothing to measure: give -p or -n a length above 0.");
   WEFT_TRY(fit_model_options(cases, options.model));
+  WEFT_ASSIGN(std::optional<TraceFile> trace_file, TraceFile::create(options.trace));
   Progress progress;
   WEFT_ASSIGN(const auto model, load_model(options.model, progress));
   backend::Backend& backend = model->backend();
@@ -176,12 +186,12 @@ Result<ExitCode> run(BenchOptions options) {
     WEFT_ASSIGN(const Rates rates, measure(backend, test, options.reps, progress));
     print_rates(*model, test, rates, options);
   }
-  if (!options.profile) return kOk;
   for (const ThroughputCase& test : cases) {
-    WEFT_TRY(backend.start_profile());
-    WEFT_TRY(engine::time_once(backend, test));
-    print_profile(*model, test, backend.take_profile(), options.json);
+    if (!options.profile) break;
+    WEFT_ASSIGN(const engine::Profile profile, engine::profile(backend, test));
+    print_profile(*model, test, profile, options);
   }
+  if (trace_file) WEFT_TRY(trace_cases(backend, cases, std::move(*trace_file)));
   return kOk;
 }
 
@@ -203,6 +213,16 @@ Action add(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--json", options->json, "One JSON object a line for each case");
   app.add_flag("--profile", options->profile, "Then list the kernels of each case by their time");
+  app.add_option_function<std::string>(
+         "--peak", [options](const std::string& text) { options->peak = parse_peak(text).value(); },
+         "With --profile: the device's peak, GB/s and TFLOP/s, where Weft does not know it")
+      ->check([](const std::string& text) {
+        const Result<Peak> peak = parse_peak(text);
+        return peak ? std::string() : peak.error().message();
+      });
+  app.add_option("--trace", options->trace,
+                 "Then run each case once more, and write what happens when to FILE, for "
+                 "ui.perfetto.dev");
   return [options] { return run(*options); };
 }
 
@@ -214,7 +234,8 @@ const Command kBench = {
     .examples =
         "  weft bench\n"
         "  weft bench -m model.gguf -p 512,2048 -n 128 -d 0,4096 -r 3 --json\n"
-        "  weft bench --device gpu -p 0 -n 128 -B 1,8,32 --profile\n",
+        "  weft bench --device gpu -p 0 -n 128 -B 1,8,32 --profile --peak 1008,165\n"
+        "  weft bench -p 0 -n 16 -r 1 --trace trace.json\n",
     .add = add,
 };
 

@@ -1,5 +1,6 @@
 // `weft run`: one prompt, one answer.
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "cli/generate.h"
 #include "cli/load_model.h"
 #include "cli/options.h"
+#include "cli/trace_file.h"
 #include "engine/chat.h"
 
 namespace weft::cli {
@@ -27,6 +29,7 @@ struct RunOptions {
   bool raw = false;
   bool json = false;
   bool stats = false;
+  std::filesystem::path trace;  // empty: none
 };
 
 std::string without_last_newline(std::string text) {
@@ -113,18 +116,27 @@ Result<ExitCode> run(RunOptions& options) {
   WEFT_ASSIGN(const std::string prompt, read_prompt(options));
   // Raw, it may be the model's bos alone.
   if (prompt.empty() && !options.raw) return fail("The prompt is empty.");
+  WEFT_ASSIGN(std::optional<TraceFile> trace_file, TraceFile::create(options.trace));
   Progress progress;
   WEFT_ASSIGN(const auto model, load_model(options.model, progress));
   WEFT_ASSIGN(options.request.prompt, encode(options, prompt, model->text()));
 
-  engine::Engine engine(model->backend(), model->tokenizer(), {});
   InterruptWatch interrupts;
   const auto print = [&options](std::string_view text) {
     if (options.json) return;
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   };
-  WEFT_ASSIGN(const Answer answer, generate(engine, options.request, interrupts, print));
+  if (trace_file) WEFT_TRY(model->backend().start_trace(backend::TraceDetail::kKernels));
+  const auto run_engine = [&] {
+    engine::Engine engine(model->backend(), model->tokenizer(), {});
+    return generate(engine, options.request, interrupts, print);
+  };
+  WEFT_ASSIGN(const Answer answer, run_engine());
+  if (trace_file) {
+    WEFT_TRY(std::move(*trace_file)
+                 .write(model->backend().take_trace(), model->backend().info().device));
+  }
   if (options.json) {
     print_json(answer, *model);
   } else if (!answer.text.ends_with('\n')) {
@@ -148,6 +160,8 @@ Action add(CLI::App& app) {
   app.add_option("--logprobs", options->request.logprobs,
                  "With --json: log-probabilities of each token and of the N most likely");
   app.add_flag("--stats", options->stats, "Print speeds to stderr, also where it is no terminal");
+  app.add_option("--trace", options->trace,
+                 "Write what happens when to FILE, for ui.perfetto.dev; slower on a GPU");
   add_answer_options(app, options->request);
   add_model_options(app, options->model);
   return [options] { return run(*options); };
@@ -162,7 +176,8 @@ const Command kRun = {
         "  weft run \"Why is the sky blue?\"\n"
         "  weft run -m model.gguf -f question.txt -n 200 --temp 0\n"
         "  git diff | weft run --system \"Write a commit message.\"\n"
-        "  weft run --raw -p \"The capital of France is\" -n 8 --json\n",
+        "  weft run --raw -p \"The capital of France is\" -n 8 --json\n"
+        "  weft run \"Why is the sky blue?\" -n 20 --trace trace.json\n",
     .add = add,
 };
 

@@ -1,5 +1,7 @@
 #include "engine/throughput.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <numeric>
@@ -87,6 +89,13 @@ class Sequences {
   uint32_t in_flight_ = 0;
 };
 
+// CPU time of this thread.
+double thread_seconds() {
+  timespec time{};
+  CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
 Result<void> check_fits(const ThroughputCase& test, const backend::Options& options) {
   if (test.batch > options.max_sequences || test.batch > options.max_rows ||
       test.context() > options.max_context) {
@@ -108,17 +117,21 @@ std::string ThroughputCase::name() const {
   return fmt::format("{}{}", phase == Phase::kPrefill ? "pp" : "tg", tokens);
 }
 
-Result<double> time_once(backend::Backend& backend, const ThroughputCase& test) {
+Result<RunTime> time_once(backend::Backend& backend, const ThroughputCase& test,
+                          const std::function<Result<void>()>& before) {
   WEFT_TRY(check_fits(test, backend.options()));
   Sequences sequences(backend, test.batch, test.context());
   if (test.depth > 0) WEFT_TRY(sequences.prefill(test.depth));
+  if (before) WEFT_TRY(before());
+  const double thread_start = thread_seconds();
   const auto start = std::chrono::steady_clock::now();
   if (test.phase == ThroughputCase::Phase::kPrefill) {
     WEFT_TRY(sequences.prefill(test.tokens));
   } else {
     WEFT_TRY(sequences.decode(test.tokens));
   }
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+  return RunTime{.wall_s = wall.count(), .thread_s = thread_seconds() - thread_start};
 }
 
 }  // namespace weft::engine

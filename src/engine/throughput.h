@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "backend/backend.h"
@@ -21,8 +22,14 @@ struct ThroughputCase {
   [[nodiscard]] uint32_t context() const { return depth + tokens; }
 };
 
-// Wall time of one run in seconds, from the first submit to the last result. Prompts are arbitrary
-// tokens; decode is greedy, each token fed back, and stops at nothing. Sequence i uses slot i.
-[[nodiscard]] Result<double> time_once(backend::Backend& backend, const ThroughputCase& test);
+struct RunTime {
+  double wall_s;    // from the first submit to the last result
+  double thread_s;  // CPU time of the calling thread meanwhile
+};
+
+// Prompts are arbitrary tokens; decode is greedy, each token fed back, and stops at nothing.
+// Sequence i uses slot i. `before` is called when the depth is filled and the clock about to start.
+[[nodiscard]] Result<RunTime> time_once(backend::Backend& backend, const ThroughputCase& test,
+                                        const std::function<Result<void>()>& before = {});
 
 }  // namespace weft::engine

@@ -28,9 +28,10 @@ struct Work {
 
 Work work_of(const ThroughputCase& test) {
   FakeBackend fake = make_fake();
-  const auto seconds = time_once(fake, test);
-  EXPECT_TRUE(seconds) << seconds.error().message();
-  EXPECT_GT(*seconds, 0);
+  const auto time = time_once(fake, test);
+  EXPECT_TRUE(time) << time.error().message();
+  EXPECT_GT(time->wall_s, 0);
+  EXPECT_GT(time->thread_s, 0);
   return {fake.rows_computed(), fake.steps(), fake.most_sequences(), fake.most_in_flight()};
 }
 
@@ -52,6 +53,17 @@ TEST(Throughput, DepthIsFilledBefore) {
   EXPECT_EQ(work_of({.phase = Phase::kDecode, .tokens = 10, .depth = 96}), (Work{106, 12, 1, 3}));
   EXPECT_EQ(work_of({.phase = Phase::kPrefill, .tokens = 10, .depth = 90, .batch = 2}),
             (Work{200, 5, 2, 3}));
+}
+
+TEST(Throughput, TheClockStartsWhenTheDepthIsFilled) {
+  FakeBackend fake = make_fake();
+  uint64_t steps = 0;
+  const auto before = [&]() -> Result<void> {
+    steps = fake.steps();
+    return {};
+  };
+  ASSERT_TRUE(time_once(fake, {.phase = Phase::kDecode, .tokens = 10, .depth = 96}, before));
+  EXPECT_EQ(steps, 2U);
 }
 
 TEST(Throughput, NamesAreLlamaBenchs) {

@@ -192,6 +192,8 @@ AdapterInfo describe(std::shared_ptr<const AdapterState> state) {
                      .has_f16 = has(WGPUFeatureName_ShaderF16),
                      .has_subgroups = has(WGPUFeatureName_Subgroups),
                      .has_timestamps = has(WGPUFeatureName_TimestampQuery),
+                     .has_timestamps_in_passes =
+                         has(WGPUFeatureName_ChromiumExperimentalTimestampQueryInsidePasses),
                      .matrix_configs = matrix_configs_of(matrices),
                      .memory_bytes = memory_of(heaps),
                      .state = std::move(state)};

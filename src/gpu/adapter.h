@@ -52,7 +52,8 @@ struct AdapterInfo {
   bool has_f16 = false;
   bool has_subgroups = false;
   bool has_timestamps = false;
-  uint32_t subgroup_min = 0;  // 0 where there are no subgroups
+  bool has_timestamps_in_passes = false;  // between dispatches, not around passes only
+  uint32_t subgroup_min = 0;              // 0 where there are no subgroups
   uint32_t subgroup_max = 0;
   std::vector<MatrixConfig> matrix_configs;
   std::optional<uint64_t> memory_bytes;       // of the GPU's own, where the driver says

@@ -20,6 +20,9 @@ std::vector<WGPUFeatureName> features_of(const AdapterInfo& info) {
   if (info.has_f16) features.push_back(WGPUFeatureName_ShaderF16);
   if (info.has_subgroups) features.push_back(WGPUFeatureName_Subgroups);
   if (info.has_timestamps) features.push_back(WGPUFeatureName_TimestampQuery);
+  if (info.has_timestamps_in_passes) {
+    features.push_back(WGPUFeatureName_ChromiumExperimentalTimestampQueryInsidePasses);
+  }
   if (!info.matrix_configs.empty()) {
     features.push_back(WGPUFeatureName_ChromiumExperimentalSubgroupMatrix);
   }
@@ -186,7 +189,11 @@ BindGroup Device::bind_group(const Pipeline& pipeline, std::span<const Binding> 
 
 Recorder Device::record() { return Recorder(*state_, nullptr); }
 
-Recorder Device::record(Timer& timer) { return Recorder(*state_, timer.state_.get()); }
+Recorder Device::record(Timer& timer) {
+  timer.state_->used = 0;
+  timer.state_->spans.clear();
+  return Recorder(*state_, timer.state_.get());
+}
 
 Result<Readback> Device::create_readback(uint64_t size_bytes, std::string_view label) {
   WEFT_ASSIGN(
@@ -195,12 +202,12 @@ Result<Readback> Device::create_readback(uint64_t size_bytes, std::string_view l
   return Readback(std::make_unique<ReadbackState>(*state_, std::move(buffer), size_bytes, label));
 }
 
-Result<Timer> Device::create_timer(uint32_t max_dispatches) {
-  CHECK(max_dispatches > 0 && max_dispatches <= Timer::kMaxDispatches);
+Result<Timer> Device::create_timer(Timing timing, uint32_t max_spans) {
+  CHECK(max_spans > 0 && max_spans <= Timer::kMaxSpans);
   if (!state_->info.has_timestamps) {
     return fail("GPU '{}' cannot measure time: it has no timestamp queries.", state_->info.name);
   }
-  const uint32_t n_queries = 2 * max_dispatches;
+  const uint32_t n_queries = 2 * max_spans;
   const uint64_t size_bytes = n_queries * sizeof(uint64_t);
   const WGPUQuerySetDescriptor descriptor{
       .label = view("timer"), .type = WGPUQueryType_Timestamp, .count = n_queries};
@@ -212,7 +219,9 @@ Result<Timer> Device::create_timer(uint32_t max_dispatches) {
       new TimerState{.queries = Handle(wgpuDeviceCreateQuerySet(state_->device.get(), &descriptor)),
                      .resolved = Buffer(std::move(resolved), size_bytes),
                      .readback = std::move(readback),
-                     .capacity = max_dispatches}));
+                     .timing = timing,
+                     .in_passes = state_->info.has_timestamps_in_passes,
+                     .capacity = n_queries}));
 }
 
 Result<void> Device::wait_idle() {

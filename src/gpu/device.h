@@ -23,6 +23,7 @@ namespace weft::gpu {
 class Readback;
 class Recorder;
 class Timer;
+enum class Timing : uint8_t;
 struct DeviceState;    // internal.h
 struct PipelineState;  // internal.h
 
@@ -144,12 +145,12 @@ class Device {
                                      std::string_view label);
 
   [[nodiscard]] Recorder record();
-  [[nodiscard]] Recorder record(Timer& timer);  // measures each dispatch, which costs some speed
+  [[nodiscard]] Recorder record(Timer& timer);
 
   [[nodiscard]] Result<Readback> create_readback(uint64_t size_bytes, std::string_view label);
 
   // Needs AdapterInfo::has_timestamps.
-  [[nodiscard]] Result<Timer> create_timer(uint32_t max_dispatches);
+  [[nodiscard]] Result<Timer> create_timer(Timing timing, uint32_t max_spans);
 
   // All that was submitted is done, or the errors since the last wait.
   [[nodiscard]] Result<void> wait_idle();

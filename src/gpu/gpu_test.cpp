@@ -234,19 +234,49 @@ TEST_F(GpuTest, LargeWritesArriveWhole) {
 
 TEST_F(GpuTest, TimesEachDispatch) {
   if (!adapter_.has_timestamps) GTEST_SKIP() << "no timestamps";
-  SCALE(scale);
-  auto timer = device_->create_timer(3);
-  ASSERT_TRUE(timer) << timer.error().message();
-  for (const size_t dispatches : {2, 5}) {
-    Recorder recorder = device_->record(*timer);
-    for (size_t i = 0; i < dispatches; ++i) scale.record(recorder, 0);
-    std::move(recorder).submit();
-    const auto times = timer->wait_ns();
-    ASSERT_TRUE(times) << times.error().message();
-    EXPECT_EQ(times->size(), std::min<size_t>(dispatches, 3));
-    EXPECT_THAT(*times,
-                testing::Each(testing::AllOf(testing::Gt(0U), testing::Lt(1'000'000'000U))));
+  AdapterInfo around_passes = adapter_;
+  around_passes.has_timestamps_in_passes = false;
+  for (const AdapterInfo& adapter : {adapter_, around_passes}) {
+    adapter_ = adapter;
+    open({.checks = Checks::kOn});
+    SCALE(scale);
+    auto timer = device_->create_timer(Timing::kDispatches, 3);
+    ASSERT_TRUE(timer) << timer.error().message();
+    // In one pass the end of a dispatch is the beginning of the next.
+    const size_t most = adapter.has_timestamps_in_passes ? 4 : 3;
+    for (const size_t dispatches : {2, 7}) {
+      Recorder recorder = device_->record(*timer);
+      for (size_t i = 0; i < dispatches; ++i) scale.record(recorder, 0);
+      std::move(recorder).submit();
+      const auto spans = timer->wait();
+      ASSERT_TRUE(spans) << spans.error().message();
+      EXPECT_EQ(spans->size(), std::min<size_t>(dispatches, most));
+      for (size_t i = 0; i < spans->size(); ++i) {
+        EXPECT_LT((*spans)[i].begin_ns, (*spans)[i].end_ns);
+        if (i > 0) {
+          EXPECT_LE((*spans)[i - 1].end_ns, (*spans)[i].begin_ns);
+        }
+      }
+    }
   }
+}
+
+TEST_F(GpuTest, TimesWhatLiesBetweenCopies) {
+  if (!adapter_.has_timestamps) GTEST_SKIP() << "no timestamps";
+  SCALE(scale);
+  Readback result = readback(4);
+  auto timer = device_->create_timer(Timing::kPasses, 4);
+  ASSERT_TRUE(timer) << timer.error().message();
+  Recorder recorder = device_->record(*timer);
+  for (size_t i = 0; i < 3; ++i) scale.record(recorder, 0);
+  recorder.read(scale.y, 0, result, 0, 4);
+  scale.record(recorder, 0);
+  std::move(recorder).submit();
+  const auto spans = timer->wait();
+  ASSERT_TRUE(spans) << spans.error().message();
+  ASSERT_EQ(spans->size(), 2U);
+  EXPECT_LT((*spans)[0].begin_ns, (*spans)[0].end_ns);
+  EXPECT_LE((*spans)[0].end_ns, (*spans)[1].end_ns);
 }
 
 TEST_F(GpuTest, LossIsAnErrorOfEveryWaitAndAnotherDeviceWorks) {

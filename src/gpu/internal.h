@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "gpu/device.h"
@@ -124,11 +125,16 @@ struct ReadbackState {
 };
 
 struct TimerState {
-  Handle<WGPUQuerySetImpl> queries;  // begin and end of each dispatch
+  Handle<WGPUQuerySetImpl> queries;
   Buffer resolved;
   Readback readback;
+  Timing timing;
+  bool in_passes;  // timestamps between dispatches can be had
   uint32_t capacity;
-  uint32_t used = 0;  // dispatches recorded
+  uint32_t used = 0;                                      // queries of this recording
+  std::vector<std::pair<uint32_t, uint32_t>> spans = {};  // queries of its begin and end
+
+  [[nodiscard]] bool has_room() const { return used + 2 <= capacity; }
 };
 
 }  // namespace weft::gpu

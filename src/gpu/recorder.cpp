@@ -1,5 +1,7 @@
 #include "gpu/recorder.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "gpu/internal.h"
 
@@ -55,34 +57,50 @@ Timer::Timer(Timer&&) noexcept = default;
 Timer& Timer::operator=(Timer&&) noexcept = default;
 Timer::~Timer() = default;
 
-Result<std::vector<uint64_t>> Timer::wait_ns() {
+Result<std::vector<Timer::Span>> Timer::wait() {
   if (state_->used == 0) return {};
   WEFT_ASSIGN(const std::span<const std::byte> bytes, state_->readback.wait());
-  const std::span ticks(reinterpret_cast<const uint64_t*>(bytes.data()), 2 * state_->used);
-  std::vector<uint64_t> durations;
-  for (size_t i = 0; i < ticks.size(); i += 2) durations.push_back(ticks[i + 1] - ticks[i]);
-  return durations;
+  const std::span times(reinterpret_cast<const uint64_t*>(bytes.data()), state_->used);
+  std::vector<Span> spans;
+  for (const auto& [begin, end] : state_->spans) {
+    spans.push_back({.begin_ns = times[begin], .end_ns = std::max(times[begin], times[end])});
+  }
+  return spans;
 }
 
 Recorder::Recorder(DeviceState& device, TimerState* timer)
     : device_(&device),
       timer_(timer),
-      encoder_(wgpuDeviceCreateCommandEncoder(device.device.get(), nullptr)) {
-  if (timer_ != nullptr) timer_->used = 0;
-}
+      encoder_(wgpuDeviceCreateCommandEncoder(device.device.get(), nullptr)) {}
 
 void Recorder::begin_pass() {
   if (pass_) return;
-  WGPUPassTimestampWrites times{};
+  WGPUPassTimestampWrites times{.endOfPassWriteIndex = WGPU_QUERY_SET_INDEX_UNDEFINED};
   WGPUComputePassDescriptor descriptor{};
-  if (timer_ != nullptr && timer_->used < timer_->capacity) {
-    times = {.querySet = timer_->queries.get(),
-             .beginningOfPassWriteIndex = 2 * timer_->used,
-             .endOfPassWriteIndex = 2 * timer_->used + 1};
+  if (timer_ != nullptr && timer_->has_room()) {
+    times.querySet = timer_->queries.get();
+    times.beginningOfPassWriteIndex = timer_->used++;
+    if (!splits_pass()) {
+      times.endOfPassWriteIndex = timer_->used++;
+      timer_->spans.emplace_back(times.beginningOfPassWriteIndex, times.endOfPassWriteIndex);
+    }
     descriptor.timestampWrites = &times;
-    ++timer_->used;
   }
   pass_ = Handle(wgpuCommandEncoderBeginComputePass(encoder_.get(), &descriptor));
+}
+
+bool Recorder::splits_pass() const {
+  return timer_->timing == Timing::kDispatches && timer_->in_passes;
+}
+
+// After a dispatch.
+void Recorder::end_span() {
+  if (timer_ == nullptr || timer_->timing == Timing::kPasses) return;
+  if (!splits_pass()) return end_pass();
+  if (!timer_->has_room()) return;
+  const uint32_t end = timer_->used++;
+  timer_->spans.emplace_back(end - 1, end);
+  wgpuComputePassEncoderWriteTimestamp(pass_.get(), timer_->queries.get(), end);
 }
 
 void Recorder::end_pass() {
@@ -103,7 +121,7 @@ void Recorder::dispatch(const Pipeline& pipeline, const BindGroup& group,
     wgpuComputePassEncoderSetImmediates(pass, 0, immediates.data(), immediates.size());
   }
   wgpuComputePassEncoderDispatchWorkgroups(pass, x, y, z);
-  if (timer_ != nullptr) end_pass();
+  end_span();
 }
 
 void Recorder::copy(const Buffer& from, uint64_t from_offset, const Buffer& to, uint64_t to_offset,
@@ -132,10 +150,9 @@ void Recorder::read(const Buffer& from, uint64_t from_offset, Readback& to, uint
 void Recorder::submit() && {
   end_pass();
   if (timer_ != nullptr && timer_->used > 0) {
-    const uint32_t n_queries = 2 * timer_->used;
-    wgpuCommandEncoderResolveQuerySet(encoder_.get(), timer_->queries.get(), 0, n_queries,
+    wgpuCommandEncoderResolveQuerySet(encoder_.get(), timer_->queries.get(), 0, timer_->used,
                                       timer_->resolved.handle(), 0);
-    read(timer_->resolved, 0, timer_->readback, 0, n_queries * sizeof(uint64_t));
+    read(timer_->resolved, 0, timer_->readback, 0, timer_->used * sizeof(uint64_t));
   }
   const Handle<WGPUCommandBufferImpl> commands(wgpuCommandEncoderFinish(encoder_.get(), nullptr));
   const WGPUCommandBuffer list = commands.get();

@@ -36,18 +36,28 @@ class Readback {
   std::unique_ptr<ReadbackState> state_;
 };
 
-// GPU times of the dispatches of one recorder.
+// What a timer measures.
+enum class Timing : uint8_t {
+  kPasses,      // all dispatches up to a copy as one: costs next to nothing
+  kDispatches,  // each: from the end of the one before it where the adapter has timestamps in
+                // passes; elsewhere each is a pass of its own, which costs several us
+};
+
+// GPU times of one recorder's work, on the GPU's own clock.
 class Timer {
  public:
-  static constexpr uint32_t kMaxDispatches = 2048;
+  static constexpr uint32_t kMaxSpans = 2048;
+
+  struct Span {
+    uint64_t begin_ns, end_ns;
+  };
 
   Timer(Timer&&) noexcept;
   Timer& operator=(Timer&&) noexcept;
   ~Timer();
 
-  // Waits for the submission. One duration for each of its dispatches, in their order; those past
-  // the timer's capacity are not measured.
-  [[nodiscard]] Result<std::vector<uint64_t>> wait_ns();
+  // Waits for the submission. What was measured, in order; nothing past the timer's capacity is.
+  [[nodiscard]] Result<std::vector<Span>> wait();
 
  private:
   friend class Device;
@@ -78,6 +88,8 @@ class Recorder {
   Recorder(DeviceState& device, TimerState* timer);
   void begin_pass();
   void end_pass();
+  void end_span();
+  [[nodiscard]] bool splits_pass() const;  // there is a timer
 
   DeviceState* device_;
   TimerState* timer_;

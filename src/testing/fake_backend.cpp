@@ -74,7 +74,23 @@ void FakeBackend::fail_with(std::optional<std::string> sentence) {
   for (auto& step : in_flight_) step = fail("{}", *failure_);
 }
 
-Result<void> FakeBackend::start_profile() { return fail("A fake backend has no kernels."); }
+Result<void> FakeBackend::start_trace(backend::TraceDetail detail) {
+  traced_ = detail;
+  traced_from_ = steps_;
+  return {};
+}
+
+backend::Trace FakeBackend::take_trace() {
+  const bool by_kernel = traced_ == backend::TraceDetail::kKernels;
+  backend::Trace trace{.names = {"step", "a"}, .host = {}, .steps = {}, .kernels = {}};
+  for (uint64_t i = traced_from_; i < steps_; ++i) {
+    const auto begin = 10 * static_cast<double>(i);
+    trace.steps.push_back({.name = 0, .begin = begin, .end = begin + (by_kernel ? 2.5 : 2)});
+    if (!by_kernel) continue;
+    trace.kernels.push_back({.name = 1, .begin = begin, .end = begin + 2, .bytes = 7, .flops = 5});
+  }
+  return trace;
+}
 
 backend::SequenceOutput FakeBackend::run(const backend::SequenceStep& step) {
   const auto cell_at = [&](uint32_t pos) -> uint64_t& {

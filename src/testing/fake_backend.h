@@ -33,8 +33,9 @@ class FakeBackend final : public backend::Backend {
   [[nodiscard]] const backend::Options& options() const override { return fake_.options; }
   void submit(std::span<const backend::SequenceStep> step) override;
   [[nodiscard]] Result<std::vector<backend::SequenceOutput>> collect() override;
-  [[nodiscard]] Result<void> start_profile() override;
-  [[nodiscard]] std::vector<backend::KernelTime> take_profile() override { return {}; }
+  [[nodiscard]] Result<void> start_trace(backend::TraceDetail detail) override;
+  // A step takes 2 s; where kernels are measured 2.5 s, 2 s of them in kernel "a".
+  [[nodiscard]] backend::Trace take_trace() override;
 
   // The logits after `history`, and its most likely continuation of `n` tokens.
   [[nodiscard]] std::vector<float> expected_logits(std::span<const Token> history) const;
@@ -63,6 +64,8 @@ class FakeBackend final : public backend::Backend {
   std::vector<std::vector<Token>> chosen_;  // by slot, for whichever sequence had it
   std::deque<Result<std::vector<backend::SequenceOutput>>> in_flight_;
   std::optional<std::string> failure_;
+  backend::TraceDetail traced_ = {};
+  uint64_t traced_from_ = 0;  // steps
   uint64_t rows_computed_ = 0;
   uint64_t steps_ = 0;
   size_t most_in_flight_ = 0;

@@ -11,7 +11,7 @@ from weft_case import WeftCase
 
 # What is written about every case of `weft bench --json`, in this order.
 BENCH_KEYS = [
-    "case", "tok_s", "tok_s_min", "tok_s_max", "reps", "depth", "batch", "device", "backend",
+    "case", "tok_s", "tok_s_min", "tok_s_max", "thread_share", "reps", "depth", "batch", "device", "backend",
     "model", "quantization", "threads", "commit",
 ]  # fmt: skip
 TEXT = """A river is a stream of fresh water that flows towards an ocean, a lake or another river.
@@ -55,6 +55,7 @@ class Bench(ModelCase):
             self.assertGreater(case["tok_s_min"], 0)
             self.assertLessEqual(case["tok_s_min"], case["tok_s"])
             self.assertLessEqual(case["tok_s"], case["tok_s_max"])
+            self.assertGreater(case["thread_share"], 0)  # the CPU backend computes on the thread
             self.assertEqual((case["reps"], case["threads"], case["backend"]), (2, 1, "cpu"))
             self.assertIn("smollm2", case["model"].lower())
             self.assertEqual(case["quantization"], "Q4_1")
@@ -78,11 +79,34 @@ class Bench(ModelCase):
         for kernel in profile["profile"]:
             self.assertGreater(kernel["seconds"], 0)
             self.assertGreater(kernel["count"], 0)
+        shares = sum(kernel["share"] for kernel in profile["profile"])
+        self.assertAlmostEqual(shares, profile["accounted"], places=6)
+        self.assertGreater(profile["accounted"], 0.5)
+        self.assertLessEqual(profile["accounted"], 1)
+        self.assertEqual((profile["steps"], profile["peak_gb_s"]), (1, None))
         table = self.run_model("bench", "-p", "4", "-n", "0", "-r", "1", "--profile")
         self.assertIn("attention", table)
 
+    def test_a_given_peak_has_shares(self):
+        arguments = ("-p", "4", "-n", "0", "--profile", "--peak", "100,1.5")
+        _, profile = self.bench(*arguments)
+        self.assertEqual((profile["peak_gb_s"], profile["peak_tflop_s"]), (100, 1.5))
+
+    def test_a_trace_has_the_kernels_of_each_step(self):
+        path = pathlib.Path(self.temporary_folder()) / "trace.json"
+        self.bench("-p", "4", "-n", "2", "--trace", path)
+        events = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
+        spans = [event for event in events if event["ph"] == "X"]
+        steps = [span for span in spans if span["name"] == "step"]
+        kernels = [span for span in spans if span["name"] == "attention"]
+        self.assertEqual((len(steps), len(kernels)), (3, 3 * 30))
+        end = steps[-1]["ts"] + steps[-1]["dur"]
+        self.assertTrue(all(steps[0]["ts"] <= kernel["ts"] < end for kernel in kernels))
+        self.assert_refused(1, ["/none/t.json"], "bench", "--trace", "/none/t.json")
+
     def test_refusals(self):
         self.assert_refused(2, ["-p", "-n"], "bench", "-p", "0", "-n", "0")
+        self.assert_refused(2, ["--peak", "'4800'"], "bench", "--profile", "--peak", "4800")
         for flag, value in [
             ("--n-prompt", "-1"), ("--n-prompt", "many"), ("--n-gen", "99999999999"),
             ("--n-sequences", "0"), ("--repetitions", "0"),

@@ -127,6 +127,14 @@ class Run(ModelCase):
         done = self.weft("run", "-m", self.model(), "--device", "cpu", "Hi", "-n", "2", "--stats")
         self.assertRegex(done.stderr, r"prompt tokens \(0 cached\), .* tok/s; 2 tokens")
 
+    def test_a_trace_has_a_step_for_the_prompt_and_each_token(self):
+        path = pathlib.Path(self.temporary_folder()) / "trace.json"
+        arguments = ["--raw", "-p", GOLDEN_PROMPT, "-n", "4", "--temp", "0"]
+        text = self.run_model(*arguments, "--trace", path)
+        self.assertEqual(text, self.run_model(*arguments))
+        events = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
+        self.assertEqual([event["name"] for event in events].count("step"), 4)
+
     def test_context_is_a_bound(self):
         words = ["200", "32"]
         self.assert_refused(

@@ -36,8 +36,8 @@ class CpuBackend final : public Backend {
 
   void submit(std::span<const SequenceStep> step) override;
   [[nodiscard]] Result<std::vector<SequenceOutput>> collect() override;
-  [[nodiscard]] Result<void> start_profile() override;
-  [[nodiscard]] std::vector<KernelTime> take_profile() override { return profile_.take(); }
+  [[nodiscard]] Result<void> start_trace(TraceDetail detail) override;
+  [[nodiscard]] Trace take_trace() override { return profile_.take(); }
 
  private:
   [[nodiscard]] Result<std::vector<SequenceOutput>> run(std::span<const SequenceStep> step);
@@ -419,7 +419,7 @@ Result<std::vector<SequenceOutput>> CpuBackend::run(std::span<const SequenceStep
 // The threads are this process's own, so there is nothing to gain by returning before it is done.
 void CpuBackend::submit(std::span<const SequenceStep> step) {
   CHECK(!finished_.has_value());
-  finished_ = run(step);
+  finished_ = profile_.measure_step([&] { return run(step); });
 }
 
 Result<std::vector<SequenceOutput>> CpuBackend::collect() {
@@ -429,8 +429,8 @@ Result<std::vector<SequenceOutput>> CpuBackend::collect() {
   return result;
 }
 
-Result<void> CpuBackend::start_profile() {
-  profile_.start();
+Result<void> CpuBackend::start_trace(TraceDetail detail) {
+  profile_.start(detail);
   return {};
 }
 

@@ -188,12 +188,13 @@ TEST(CpuBackend, RefusesWhatItCannotRun) {
             3 * model.spec().vocab);
 }
 
-TEST(CpuBackend, ProfileNamesWhatRan) {
+TEST(CpuBackend, ATraceNamesWhatRan) {
   const TinyModel model(mixed_options());
   const auto backend = make_backend(model.spec());
-  ASSERT_TRUE(backend->start_profile());
+  ASSERT_TRUE(backend->start_trace(TraceDetail::kKernels));
   (void)all_logits(*backend, some_tokens(10, 1, model.spec().vocab), {10});
-  const auto times = backend->take_profile();
+  const Trace trace = backend->take_trace();
+  const auto times = kernel_times(trace);
   const auto down = std::ranges::find(times, "matmul q4_1 96x160", &KernelTime::name);
   ASSERT_NE(down, times.end());
   EXPECT_EQ(down->count, 3U);
@@ -203,8 +204,15 @@ TEST(CpuBackend, ProfileNamesWhatRan) {
   ASSERT_NE(attention, times.end());
   EXPECT_EQ(attention->flops, 3U * 55 * 2 * 2 * 96);  // q . k and p . v of 1 + 2 + ... + 10 pairs
   EXPECT_EQ(attention->bytes, 3U * 10 * 2 * 32 * 2);
-  (void)all_logits(*backend, some_tokens(10, 1, model.spec().vocab), {10});
-  EXPECT_TRUE(backend->take_profile().empty());
+  ASSERT_EQ(trace.steps.size(), 1U);
+  EXPECT_LE(trace.steps[0].begin, trace.kernels.front().begin);
+  EXPECT_LE(trace.kernels.back().end, trace.steps[0].end);
+
+  ASSERT_TRUE(backend->start_trace(TraceDetail::kSteps));
+  (void)all_logits(*backend, some_tokens(10, 1, model.spec().vocab), {5});
+  const Trace steps = backend->take_trace();
+  EXPECT_EQ(steps.steps.size(), 2U);
+  EXPECT_TRUE(steps.kernels.empty());
 }
 
 // The default model's greedy continuation of "The capital of France is", from llama.cpp v0.5.0 with

@@ -1,26 +1,27 @@
 #include "backend/cpu/profile.h"
 
-#include <algorithm>
-#include <functional>
-
 namespace weft::backend {
 
-void Profile::add(const Cost& cost, uint64_t rows, double seconds) {
-  KernelTime& time = times_[cost.name];
-  time.name = cost.name;
-  ++time.count;
-  time.seconds += seconds;
-  time.bytes += cost.fixed_bytes + cost.row_bytes * rows;
-  time.flops += cost.fixed_flops + cost.row_flops * rows;
+void Profile::start(TraceDetail detail) {
+  detail_ = detail;
+  names_ = {};
+  trace_ = {};
+  start_ = Clock::now();
 }
 
-std::vector<KernelTime> Profile::take() {
-  on_ = false;
-  std::vector<KernelTime> times;
-  for (auto& [name, time] : times_) times.push_back(std::move(time));
-  times_.clear();
-  std::ranges::sort(times, std::greater(), &KernelTime::seconds);
-  return times;
+Trace Profile::take() {
+  detail_.reset();
+  trace_.names = std::move(names_).take();
+  return std::move(trace_);
+}
+
+Span Profile::begin(std::string_view name) {
+  return {.name = names_.number_of(name), .begin = now()};
+}
+
+void Profile::end(Span span, std::vector<Span>& list) const {
+  span.end = now();
+  list.push_back(span);
 }
 
 }  // namespace weft::backend

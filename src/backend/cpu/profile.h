@@ -1,10 +1,11 @@
-// Wall time by kind of operation, for Backend::start_profile.
+// Wall time of steps and their operations, for Backend::start_trace.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,29 +24,46 @@ struct Cost {
 
 class Profile {
  public:
-  void start() { on_ = true; }
+  void start(TraceDetail detail);
+  [[nodiscard]] Trace take();  // stops
 
-  // Stops; the slowest first.
-  [[nodiscard]] std::vector<KernelTime> take();
-
-  // Runs `operation`, and measures it while on.
+  // Runs `operation`, and measures it while that is wanted.
   template <class Operation>
   void measure(const Cost& cost, uint64_t rows, const Operation& operation) {
-    if (!on_) {
+    if (detail_ != TraceDetail::kKernels) {
       operation();
       return;
     }
-    const auto start = std::chrono::steady_clock::now();
+    Span span = begin(cost.name);
     operation();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    add(cost, rows, took.count());
+    span.bytes = cost.fixed_bytes + cost.row_bytes * rows;
+    span.flops = cost.fixed_flops + cost.row_flops * rows;
+    end(span, trace_.kernels);
+  }
+
+  // A whole step.
+  template <class Step>
+  auto measure_step(const Step& step) {
+    if (!detail_) return step();
+    const Span span = begin("step");
+    auto result = step();
+    end(span, trace_.steps);
+    return result;
   }
 
  private:
-  void add(const Cost& cost, uint64_t rows, double seconds);
+  using Clock = std::chrono::steady_clock;
 
-  bool on_ = false;
-  std::map<std::string, KernelTime, std::less<>> times_;
+  [[nodiscard]] double now() const {
+    return std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+  [[nodiscard]] Span begin(std::string_view name);
+  void end(Span span, std::vector<Span>& list) const;
+
+  std::optional<TraceDetail> detail_;  // while it is on
+  Clock::time_point start_;
+  SpanNames names_;
+  Trace trace_;
 };
 
 }  // namespace weft::backend

@@ -7,9 +7,9 @@
 #include "backend/gpu/all_draws.h"
 #include "backend/gpu/outputs.h"
 #include "backend/gpu/plan.h"
-#include "backend/gpu/profiler.h"
 #include "backend/gpu/step_data.h"
 #include "backend/gpu/storage.h"
+#include "backend/gpu/tracer.h"
 #include "backend/gpu/weights.h"
 #include "base/check.h"
 #include "base/checked.h"
@@ -73,16 +73,16 @@ class GpuBackend final : public Backend {
     free_readers_.pop_back();
     InFlight& run = in_flight_.back();
 
-    step_.build(step);
+    build(step);
     CHECK(step_.counts().rows <= options_.max_rows);
     // All passes of the head but the last are waited for here: their results make room for the
     // next.
     for (uint32_t first = 0;;) {
-      step_.write(device_, first);
+      write(first);
       record(run, first == 0);
       first += step_.counts().outputs;
       if (first >= step_.all_outputs()) break;
-      if (run.status) run.status = run.reader.finish(run.results);
+      if (run.status) run.status = finish(run);
     }
   }
 
@@ -90,20 +90,20 @@ class GpuBackend final : public Backend {
     CHECK(!in_flight_.empty());
     InFlight run = std::move(in_flight_.front());
     in_flight_.pop_front();
-    if (run.status) run.status = run.reader.finish(run.results);
+    if (run.status) run.status = finish(run);
     free_readers_.push_back(std::move(run.reader));
     if (!run.status) return std::unexpected(std::move(run.status).error());
     return outputs_of(run.wanted, std::move(run.results), spec_.vocab);
   }
 
-  Result<void> start_profile() override {
-    WEFT_ASSIGN(profiler_, Profiler::create(device_));
+  Result<void> start_trace(TraceDetail detail) override {
+    WEFT_ASSIGN(tracer_, Tracer::create(device_, detail));
     return {};
   }
 
-  std::vector<KernelTime> take_profile() override {
-    CHECK(profiler_.has_value());
-    return std::exchange(profiler_, std::nullopt)->take();
+  Trace take_trace() override {
+    CHECK(tracer_.has_value());
+    return std::exchange(tracer_, std::nullopt)->take();
   }
 
  private:
@@ -117,14 +117,29 @@ class GpuBackend final : public Backend {
     Result<void> status;
   };
 
+  void build(std::span<const SequenceStep> step) {
+    const HostSpan span(tracer_, "build");
+    step_.build(step);
+  }
+
+  void write(uint32_t first_output) {
+    const HostSpan span(tracer_, "write");
+    step_.write(device_, first_output);
+  }
+
+  Result<void> finish(InFlight& run) {
+    const HostSpan span(tracer_, "wait");
+    return run.reader.finish(run.results);
+  }
+
   // One submission: the body once a step, the head for the outputs that were written.
   void record(InFlight& run, bool with_body) {
     const kernels::StepCounts& counts = step_.counts();
-    gpu::Recorder recorder = profiler_ ? profiler_->record(device_) : device_.record();
+    const HostSpan span(tracer_, "record");
+    gpu::Recorder recorder = tracer_ ? tracer_->record() : device_.record();
     const auto add = [&](std::span<const kernels::Dispatch> dispatches) {
       for (const kernels::Dispatch& dispatch : dispatches) {
-        if (kernels::record(recorder, dispatch, counts) && profiler_)
-          profiler_->add(dispatch, counts);
+        if (kernels::record(recorder, dispatch, counts) && tracer_) tracer_->add(dispatch, counts);
       }
     };
     if (with_body) add(plan_for(plans_.bodies, counts.rows));
@@ -145,8 +160,13 @@ class GpuBackend final : public Backend {
         !ready) {
       run.status = std::move(ready);
     }
+    submit(std::move(recorder));
+  }
+
+  void submit(gpu::Recorder recorder) {
+    const HostSpan span(tracer_, "submit");
+    if (tracer_) tracer_->submitted(Tracer::Clock::now());
     std::move(recorder).submit();
-    if (profiler_) profiler_->submitted();
   }
 
   const model::ModelSpec& spec_;
@@ -163,7 +183,7 @@ class GpuBackend final : public Backend {
   Plans plans_;
   std::vector<OutputReader> free_readers_;
   std::deque<InFlight> in_flight_;
-  std::optional<Profiler> profiler_;
+  std::optional<Tracer> tracer_;
 };
 
 }  // namespace

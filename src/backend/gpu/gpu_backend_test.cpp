@@ -290,16 +290,53 @@ TEST_F(GpuBackendTest, RefusesAFeatureWithoutKernel) {
   EXPECT_NE(backend.error().message().find("soft caps of attention scores"), std::string::npos);
 }
 
-TEST_F(GpuBackendTest, ProfileNamesWhatRan) {
+TEST_F(GpuBackendTest, ATraceNamesWhatRan) {
   const TinyModel model(ragged_options());
   const auto backend = make(model.spec());
-  ASSERT_TRUE(backend->start_profile());
-  (void)logits(*backend, some_tokens(1, 1, model.spec().vocab), {1});
-  const auto times = backend->take_profile();
+  ASSERT_TRUE(backend->start_trace(TraceDetail::kKernels));
+  (void)logits(*backend, some_tokens(3, 1, model.spec().vocab), {1});
+  const Trace trace = backend->take_trace();
+  const auto times = kernel_times(trace);
   const auto swiglu = std::ranges::find(times, "swiglu", &KernelTime::name);
   ASSERT_NE(swiglu, times.end());
-  EXPECT_EQ(swiglu->count, model.spec().layers.size());
+  EXPECT_EQ(swiglu->count, 3 * model.spec().layers.size());
   EXPECT_GT(swiglu->seconds, 0);
+  ASSERT_EQ(trace.steps.size(), 3U);
+  for (const std::string_view what : {"build", "write", "record", "submit", "wait"}) {
+    EXPECT_EQ(std::ranges::count(trace.host, what,
+                                 [&](const Span& span) { return trace.names[span.name]; }),
+              3)
+        << what;
+  }
+}
+
+// A step begins after it was submitted and after the one before it; its kernels fill it.
+TEST_F(GpuBackendTest, ATraceIsOnOneClock) {
+  const TinyModel model(ragged_options());
+  const auto backend = make(model.spec());
+  for (const TraceDetail detail : {TraceDetail::kSteps, TraceDetail::kKernels}) {
+    ASSERT_TRUE(backend->start_trace(detail));
+    (void)continue_greedily(*backend, some_tokens(9, 7, model.spec().vocab), 20,
+                            FeedBack::kBackend);
+    const Trace trace = backend->take_trace();
+    std::vector<Span> submits;
+    std::ranges::copy_if(trace.host, std::back_inserter(submits),
+                         [&](const Span& span) { return trace.names[span.name] == "submit"; });
+    ASSERT_EQ(trace.steps.size(), submits.size());
+    for (size_t i = 0; i < submits.size(); ++i) {
+      EXPECT_GE(trace.steps[i].begin, submits[i].begin);
+      EXPECT_GT(trace.steps[i].seconds(), 0);
+      if (i > 0) {
+        EXPECT_GE(trace.steps[i].begin, trace.steps[i - 1].end);
+      }
+    }
+    EXPECT_EQ(trace.kernels.empty(), detail == TraceDetail::kSteps);
+    if (detail == TraceDetail::kSteps) continue;
+    EXPECT_LE(seconds_of(trace.kernels), seconds_of(trace.steps) * 1.0001);
+    if (kernels::test_device(Features::kAll).device->info().has_timestamps_in_passes) {
+      EXPECT_GE(seconds_of(trace.kernels), seconds_of(trace.steps) * 0.95);
+    }
+  }
 }
 
 // FACTS of the default model, made with llama.cpp v0.5.0 from the weights as f32.
