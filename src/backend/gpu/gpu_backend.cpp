@@ -24,10 +24,10 @@ constexpr uint32_t kMaxInFlight = 4;
 class GpuBackend final : public Backend {
  public:
   GpuBackend(const model::ModelSpec& spec, const Options& options,
-             std::shared_ptr<gpu::Device> device, FewRows few_rows)
+             std::shared_ptr<gpu::Device> device, const Products& products)
       : spec_(spec),
         options_(options),
-        few_rows_(few_rows),
+        products_(products),
         kept_device_(std::move(device)),
         device_(*kept_device_) {}
 
@@ -45,7 +45,7 @@ class GpuBackend final : public Backend {
                                      .kv = kv_,
                                      .activations = activations_,
                                      .step = step_,
-                                     .few_rows = few_rows_}));
+                                     .products = products_}));
     for (uint32_t i = 0; i < kMaxInFlight; ++i) {
       WEFT_ASSIGN(OutputReader reader, OutputReader::create(device_, spec_.vocab, options_));
       free_readers_.push_back(std::move(reader));
@@ -171,7 +171,7 @@ class GpuBackend final : public Backend {
 
   const model::ModelSpec& spec_;
   const Options options_;
-  const FewRows few_rows_;
+  const Products products_;
   const std::shared_ptr<gpu::Device> kept_device_;  // goes last of what lives on it
   gpu::Device& device_;
   Info info_;
@@ -190,8 +190,8 @@ class GpuBackend final : public Backend {
 
 Result<std::unique_ptr<Backend>> create_gpu_backend(
     const model::ModelSpec& spec, const Options& options, std::shared_ptr<gpu::Device> device,
-    const std::function<void(uint64_t, uint64_t)>& progress, FewRows few_rows) {
-  auto backend = std::make_unique<GpuBackend>(spec, options, std::move(device), few_rows);
+    const std::function<void(uint64_t, uint64_t)>& progress, const Products& products) {
+  auto backend = std::make_unique<GpuBackend>(spec, options, std::move(device), products);
   WEFT_TRY(backend->load(progress));
   return backend;
 }

@@ -16,6 +16,6 @@ namespace weft::backend {
 [[nodiscard]] Result<std::unique_ptr<Backend>> create_gpu_backend(
     const model::ModelSpec& spec, const Options& options, std::shared_ptr<gpu::Device> device,
     const std::function<void(uint64_t done, uint64_t total)>& progress,
-    FewRows few_rows = FewRows::kFastest);
+    const Products& products = {});
 
 }  // namespace weft::backend

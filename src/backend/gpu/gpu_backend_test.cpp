@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/subgroup_matrix.h"
 #include "kernels/testing/test_device.h"
 #include "model/load.h"
 #include "testing/backend_runs.h"
@@ -34,19 +35,27 @@ class GpuBackendTest : public ::testing::Test {
     if (opened.device == nullptr) GTEST_SKIP() << opened.missing;
   }
 
+  // Keys and values are stored as binary16, 2^-11, and on matrix units all that is multiplied.
+  static bool has_matrices() {
+    const gpu::AdapterInfo& info = kernels::test_device(Features::kAll).device->info();
+    return kernels::subgroup_matrix(info).has_value();
+  }
+  static double tolerance() { return has_matrices() ? 4e-3 : 1e-3; }           // of relative errors
+  static double distance_tolerance() { return has_matrices() ? 3e-2 : 1e-3; }  // of distances
+
   static Result<std::unique_ptr<Backend>> create(const model::ModelSpec& spec,
                                                  const Options& options = test_options(),
-                                                 FewRows few_rows = FewRows::kFastest,
+                                                 const Products& products = {},
                                                  Features features = Features::kAll) {
-    return create_gpu_backend(spec, options, kernels::test_device(features).device, {}, few_rows);
+    return create_gpu_backend(spec, options, kernels::test_device(features).device, {}, products);
   }
 
   // An error is thrown, which fails the test.
   static std::unique_ptr<Backend> make(const model::ModelSpec& spec,
                                        const Options& options = test_options(),
-                                       FewRows few_rows = FewRows::kFastest,
+                                       const Products& products = {},
                                        Features features = Features::kAll) {
-    auto backend = create(spec, options, few_rows, features);
+    auto backend = create(spec, options, products, features);
     if (!backend) throw std::runtime_error(backend.error().message());
     return std::move(*backend);
   }
@@ -99,15 +108,15 @@ TEST_F(GpuBackendTest, EveryWeightTypeMatchesTheReferenceModel) {
     options.max_sequences = 1;  // builds fewer plans
     const auto backend = make(model.spec(), options);
     const auto tokens = some_tokens(41, 1, model.spec().vocab);
-    // Keys and values are stored as binary16: 2^-11.
-    EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {33, 1, 7})), 1e-3);
+    EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {33, 1, 7})),
+              tolerance());
   }
 }
 
 // What is chosen for an adapter without subgroups, f16 and matrix units.
 TEST_F(GpuBackendTest, ADeviceWithoutFeaturesMatchesTheReferenceModel) {
   const TinyModel model(ragged_options());
-  const auto backend = make(model.spec(), test_options(), FewRows::kFastest, Features::kNone);
+  const auto backend = make(model.spec(), test_options(), {}, Features::kNone);
   const auto tokens = some_tokens(60, 9, model.spec().vocab);
   EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {33, 1, 7})), 1e-3);
 }
@@ -117,9 +126,9 @@ TEST_F(GpuBackendTest, ChunksOfAPromptAndSingleTokensAgree) {
   const auto backend = make(model.spec());
   const auto tokens = some_tokens(101, 2, model.spec().vocab);
   const auto at_once = logits(*backend, tokens, {101});
-  EXPECT_LE(relative_error(model.spec(), tokens, at_once), 1e-3);
-  EXPECT_LE(distance(logits(*backend, tokens, {1}), at_once), 1e-3);
-  EXPECT_LE(distance(logits(*backend, tokens, {7, 32, 3, 20}), at_once), 1e-3);
+  EXPECT_LE(relative_error(model.spec(), tokens, at_once), tolerance());
+  EXPECT_LE(distance(logits(*backend, tokens, {1}), at_once), distance_tolerance());
+  EXPECT_LE(distance(logits(*backend, tokens, {7, 32, 3, 20}), at_once), distance_tolerance());
 }
 
 // With packed dot products, which the fastest choice may not be here.
@@ -131,15 +140,32 @@ TEST_F(GpuBackendTest, DotProductsMatchTheReferenceModel) {
     TinyModelOptions shape = ragged_options();
     shape.type = type;
     const TinyModel model(shape);
-    const auto backend = make(model.spec(), options, FewRows::kDot);
+    const auto backend = make(model.spec(), options, {.few_rows = FewRows::kDot});
     const auto tokens = some_tokens(40, 6, model.spec().vocab);
     EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {1})), 1e-3);
   }
 }
 
+// With the kernels for matrix units, which this device may not have: their activations and weights
+// are rounded to f16.
+TEST_F(GpuBackendTest, MatricesMatchTheReferenceModel) {
+  for (const TensorType type : {TensorType::kQ4_1, TensorType::kF16}) {
+    SCOPED_TRACE(formats::info(type).name);
+    TinyModelOptions shape = ragged_options();
+    shape.type = type;
+    shape.vocab = 332;  // a multiple of 4
+    const TinyModel model(shape);
+    const auto tokens = some_tokens(101, 8, model.spec().vocab);
+    for (const ManyRows rows : {ManyRows::kStandIn, ManyRows::kFastest}) {
+      const auto backend = make(model.spec(), test_options(), {FewRows::kPlain, rows});
+      EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {9, 65, 27})), 2e-3);
+    }
+  }
+}
+
 TEST_F(GpuBackendTest, DotProductsOfABatchAnswerAsAlone) {
   const TinyModel model(ragged_options());
-  const auto backend = make(model.spec(), test_options(), FewRows::kDot);
+  const auto backend = make(model.spec(), test_options(), {.few_rows = FewRows::kDot});
   const auto tokens = some_tokens(41, 7, model.spec().vocab);
   const auto one_by_one = logits(*backend, tokens, {1});
   EXPECT_LE(relative_error(model.spec(), tokens, one_by_one), 1e-3);
@@ -178,9 +204,12 @@ TEST_F(GpuBackendTest, SequencesOfABatchAnswerAsAlone) {
   EXPECT_TRUE(first[2].logits.empty());
   for (uint32_t slot = 0; slot < kTestSequences; ++slot) {
     const std::span<const float> expected = alone[slot];
-    EXPECT_LE(distance(second[slot].logits, expected.last(model.spec().vocab)), 1e-3) << slot;
+    EXPECT_LE(distance(second[slot].logits, expected.last(model.spec().vocab)),
+              distance_tolerance())
+        << slot;
     if (slot == 2) continue;
-    EXPECT_LE(distance(first[slot].logits, expected.first(first[slot].logits.size())), 1e-3);
+    EXPECT_LE(distance(first[slot].logits, expected.first(first[slot].logits.size())),
+              distance_tolerance());
   }
 }
 
@@ -370,8 +399,8 @@ TEST_F(GpuBackendTest, DotProductsKeepTheRealModelsPredictions) {
   options.max_sequences = 1;
   const std::vector<Token> tokens = {504, 3575, 282,  4649, 314, 7042, 30, 198,
                                      198, 504,  2988, 314,  42,  7042, 30, 198};
-  const auto base = logits(*make(*spec, options, FewRows::kPlain), tokens, {1});
-  const auto got = logits(*make(*spec, options, FewRows::kDot), tokens, {1});
+  const auto base = logits(*make(*spec, options, {.few_rows = FewRows::kPlain}), tokens, {1});
+  const auto got = logits(*make(*spec, options, {.few_rows = FewRows::kDot}), tokens, {1});
   EXPECT_LE(divergence(base, got, spec->vocab), 1e-5);
 }
 

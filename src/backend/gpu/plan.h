@@ -35,6 +35,18 @@ enum class FewRows : uint8_t {
   kDot,      // packed dot products, where the device can
 };
 
+// Which products steps of more rows are made of.
+enum class ManyRows : uint8_t {
+  kFastest,  // known for the device
+  kPlain,    // that every device can run
+  kStandIn,  // those for matrix units, where lanes stand in for them
+};
+
+struct Products {
+  FewRows few_rows = FewRows::kFastest;
+  ManyRows many_rows = ManyRows::kFastest;
+};
+
 struct PlanInputs {
   gpu::Device& device;
   const model::ModelSpec& spec;
@@ -43,7 +55,7 @@ struct PlanInputs {
   const KvStorage& kv;
   const Activations& activations;
   const StepData& step;
-  FewRows few_rows = FewRows::kFastest;
+  Products products;
 };
 
 // Waits for the pipelines: what comes back can run. An error names what no kernel supports.

@@ -6,6 +6,7 @@
 #include "kernels/argmax/argmax.h"
 #include "kernels/dot_matvec/dot_matvec.h"
 #include "kernels/draw/draw.h"
+#include "kernels/matmul_subgroup/matmul_subgroup.h"
 #include "kernels/top_k/top_k.h"
 
 namespace weft::backend {
@@ -32,7 +33,7 @@ class Allocator {
 
 struct Widths {
   uint32_t q = 0;
-  uint32_t kv = 0;
+  uint32_t qkv = 0;
   uint32_t ff = 0;
   kernels::AttentionScratchBytes scratch{};
 };
@@ -45,7 +46,8 @@ Widths widths_of(const model::ModelSpec& spec, const Options& options) {
     const kernels::AttentionScratchBytes scratch = kernels::attention_scratch_bytes(
         attention_shape(attention, max_blocks), std::min(kMaxFewRows, options.max_rows));
     widths.q = std::max(widths.q, attention.n_heads * attention.head_dim);
-    widths.kv = std::max(widths.kv, attention.n_kv_heads * attention.head_dim);
+    widths.qkv =
+        std::max(widths.qkv, (attention.n_heads + 2 * attention.n_kv_heads) * attention.head_dim);
     widths.ff = std::max(widths.ff, layer.mlp.ff);
     widths.scratch.acc = std::max(widths.scratch.acc, scratch.acc);
     widths.scratch.stats = std::max(widths.scratch.stats, scratch.stats);
@@ -92,12 +94,12 @@ Result<Activations> Activations::create(gpu::Device& device, const model::ModelS
   Allocator allocate(device, a.size_bytes);
   WEFT_TRY(allocate(a.residual, rows * spec.embd, sizeof(float), "residual"));
   WEFT_TRY(allocate(a.normed, rows * spec.embd, sizeof(float), "normed"));
+  WEFT_TRY(allocate(a.qkv, rows * widths.qkv, sizeof(float), "q, k and v"));
   WEFT_TRY(allocate(a.q, rows * widths.q, sizeof(float), "q"));
-  WEFT_TRY(allocate(a.k, rows * widths.kv, sizeof(float), "k"));
-  WEFT_TRY(allocate(a.v, rows * widths.kv, sizeof(float), "v"));
   WEFT_TRY(allocate(a.attended, rows * widths.q, sizeof(float), "attended"));
-  WEFT_TRY(allocate(a.gate, rows * widths.ff, sizeof(float), "gate"));
-  WEFT_TRY(allocate(a.up, rows * widths.ff, sizeof(float), "up"));
+  WEFT_TRY(allocate(a.gate_up, rows * widths.ff * 2, sizeof(float), "gate and up"));
+  WEFT_TRY(allocate(a.activated, rows * widths.ff, sizeof(float), "activated"));
+  WEFT_TRY(allocate(a.matmul_parts, kernels::kMatmulPartsBytes, 1, "parts of products"));
   const kernels::DotScratchBytes dot = kernels::dot_scratch_bytes(
       std::max({spec.embd, widths.q, widths.ff}), std::min(kMaxFewRows, options.max_rows));
   WEFT_TRY(allocate(a.dot_rows, dot.rows, 1, "rows for products"));

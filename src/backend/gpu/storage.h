@@ -30,12 +30,15 @@ struct KvStorage {
                                                 const Options& options);
 };
 
-// f32 but where said otherwise; widths are the largest of any layer. `outputs`: max_outputs().
+// f32 but where said otherwise, and f16 where matrix units read them; widths are the largest of any
+// layer. `outputs`: max_outputs().
 struct Activations {
-  gpu::Buffer residual;           // [rows, embd]
-  gpu::Buffer normed;             // [rows, embd]
-  gpu::Buffer q, k, v, attended;  // [rows, heads * head_dim], [rows, kv_heads * head_dim] x 2, as q
-  gpu::Buffer gate, up;           // [rows, ff]
+  gpu::Buffer residual;                // [rows, embd]
+  gpu::Buffer normed;                  // [rows, embd]
+  gpu::Buffer qkv;                     // [rows, (heads + 2 kv_heads) head_dim]
+  gpu::Buffer q, attended;             // [rows, heads * head_dim]
+  gpu::Buffer gate_up, activated;      // [rows, 2 ff], [rows, ff]
+  gpu::Buffer matmul_parts;            // of products on matrix units
   gpu::Buffer dot_rows, dot_lines;     // few rows made ready for products
   gpu::Buffer split_acc, split_stats;  // of attention over few rows
   gpu::Buffer head_in;                 // [outputs, embd]

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "kernels/compose.h"
 #include "kernels/gen/attention_combine.wgsl.h"
@@ -207,6 +208,29 @@ Result<Dispatch> attention_of_tiles(gpu::Device& device, const Attention& shape,
                                 {"kKeys", tile_keys(shape)}}};
   choose_elements(shape.y, variant);
   return over_tiles(device, shape, buffers, tiles, variant, kTilePairs);
+}
+
+Result<Dispatch> attention_on_matrices(gpu::Device& device, const Attention& shape,
+                                       const AttentionBuffers& buffers, const gpu::Binding& tiles,
+                                       const SubgroupMatrix& matrix) {
+  WEFT_TRY(check(shape));
+  CHECK(matrix.lanes % matrix.m == 0);
+  constexpr uint32_t kSubgroups = 4;
+  const uint32_t lanes_of_pair = matrix.lanes / matrix.m;
+  Variant variant{.kernel = "attention_subgroup",
+                  .constants = {{"kHeadDim", shape.head_dim},
+                                {"kPairs", kSubgroups * matrix.m},
+                                {"kLanes", kSubgroups * matrix.lanes},
+                                {"kSubgroupLanes", matrix.lanes},
+                                {"kDimMatrices", shape.head_dim / matrix.k},
+                                {"kColumnMatrices", shape.head_dim / matrix.n},
+                                {"kKeyMatrices", kBlockTokens / matrix.n},
+                                {"kDepthMatrices", kBlockTokens / matrix.k},
+                                {"kQuadsOfLane", kBlockTokens / 4 / lanes_of_pair},
+                                {"kEightsOfLane", kBlockTokens / 8 / lanes_of_pair}}};
+  choose_matrix(matrix, variant);
+  choose_elements(shape.y, variant);
+  return over_tiles(device, shape, buffers, tiles, variant, kSubgroups * matrix.m);
 }
 
 }  // namespace weft::kernels

@@ -13,6 +13,7 @@
 #include "gpu/device.h"
 #include "kernels/dispatch.h"
 #include "kernels/elements.h"
+#include "kernels/subgroup_matrix.h"
 
 namespace weft::kernels {
 
@@ -22,13 +23,13 @@ struct Attention {
   uint32_t head_dim;
   uint32_t max_blocks;  // of a sequence in the block table
   float scale;
-  Elements y = Elements::kF32;  // of attention_of_tiles; other kernels give f32
+  Elements y = Elements::kF32;  // of steps of many rows; attention_of_rows gives f32
 };
 
 struct AttentionBuffers {
   gpu::Binding rows;         // Row [rows]
   gpu::Binding block_table;  // u32 [sequences, max_blocks]
-  gpu::Binding q;            // f32 [rows, n_heads, head_dim]
+  gpu::Binding q;            // [rows, n_heads, head_dim], f32 but where said otherwise
   gpu::Binding k_cache;      // f16 [blocks, n_kv_heads, kBlockTokens, head_dim]
   gpu::Binding v_cache;      // the same
   gpu::Binding y;            // [rows, n_heads, head_dim]
@@ -60,6 +61,13 @@ struct AttentionScratchBytes {
 [[nodiscard]] Result<Dispatch> attention_of_tiles(gpu::Device& device, const Attention& shape,
                                                   const AttentionBuffers& buffers,
                                                   const gpu::Binding& tiles);
+
+// The same on matrix units, with q in f16; weights are rounded to f16. matrix.lanes is a multiple
+// of matrix.m. Errors as above.
+[[nodiscard]] Result<Dispatch> attention_on_matrices(gpu::Device& device, const Attention& shape,
+                                                     const AttentionBuffers& buffers,
+                                                     const gpu::Binding& tiles,
+                                                     const SubgroupMatrix& matrix);
 
 // One query head over [n_keys, head_dim] keys and values, in double precision.
 [[nodiscard]] std::vector<double> attention_ref(std::span<const float> q,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <optional>
 
 #include "base/half.h"
 #include "kernels/testing/kernel_fixture.h"
@@ -122,6 +123,18 @@ std::vector<Row> rows_from(uint32_t seq, uint32_t first_pos, uint32_t count) {
   return rows;
 }
 
+std::vector<uint16_t> halves_of(std::span<const float> values) {
+  std::vector<uint16_t> halves;
+  for (const float value : values) halves.push_back(float_to_half(value));
+  return halves;
+}
+
+// With queries rounded to f16.
+Problem with_halves(Problem problem) {
+  for (float& value : problem.q) value = half_to_float(float_to_half(value));
+  return problem;
+}
+
 // Products of head_dim terms, exponentials of their sum, sums over the keys; |v| is at most 1.
 Tolerance rounding(const Problem& problem) {
   const double keys = problem.shape.max_blocks * kBlockTokens;
@@ -135,10 +148,12 @@ class AttentionTest : public KernelTest, public testing::WithParamInterface<Feat
 
   enum class By : uint8_t { kRows, kTiles };
 
-  std::vector<float> compute(const Problem& problem, By by, const KvPages& pages) {
+  // With `matrix`, tiles on matrix units.
+  std::vector<float> compute(const Problem& problem, By by, const KvPages& pages,
+                             const std::optional<SubgroupMatrix>& matrix = {}) {
     const Attention& shape = problem.shape;
     const TestBuffer rows = input(problem.rows), table = input(pages.block_table);
-    const TestBuffer q = input(problem.q);
+    const TestBuffer q = matrix ? input(halves_of(problem.q)) : input(problem.q);
     const TestBuffer k = input(paged(problem, pages, problem.sequence_keys));
     const TestBuffer v = input(paged(problem, pages, problem.sequence_values));
     const TestBuffer y = output<float>(problem.q.size());
@@ -158,11 +173,26 @@ class AttentionTest : public KernelTest, public testing::WithParamInterface<Feat
       const std::vector<Tile> tiles = tiles_of(problem.rows);
       counts.tiles = static_cast<uint32_t>(tiles.size());
       const TestBuffer tile_buffer = input(tiles);
-      const auto dispatch = attention_of_tiles(device(), shape, buffers, tile_buffer);
+      const auto dispatch =
+          matrix ? attention_on_matrices(device(), shape, buffers, tile_buffer, *matrix)
+                 : attention_of_tiles(device(), shape, buffers, tile_buffer);
       EXPECT_TRUE(dispatch.has_value());
       run(*dispatch, counts);
     }
     return values<float>(y);
+  }
+
+  // The device's, and stand-ins of which a row has one lane and two.
+  std::vector<SubgroupMatrix> matrices() {
+    std::vector<SubgroupMatrix> matrices;
+    if (const auto matrix = subgroup_matrix(device().info())) matrices.push_back(*matrix);
+    if (auto matrix = stand_in_matrix(device().info())) {
+      for (const uint32_t lanes_of_row : {1U, 2U}) {
+        matrix->m = std::min(matrix->lanes, 16U) / lanes_of_row;
+        matrices.push_back(*matrix);
+      }
+    }
+    return matrices;
   }
 
   void check(const Heads& heads, const std::vector<Row>& rows, By by) {
@@ -194,6 +224,45 @@ TEST_P(AttentionTest, OfTilesIsWhatTheFormulaSays) {
   for (const uint32_t count : {1U, 2U, 21U, 22U, 31U, 32U, 33U, 63U, 64U, 65U, 131U}) {
     check({3, 1, 64}, rows_from(0, 0, count), By::kTiles);
     check({2, 2, 128}, rows_from(0, 37, count), By::kTiles);
+  }
+}
+
+// Weights are rounded to f16, by 2^-11.
+TEST_P(AttentionTest, OnMatricesIsWhatTheFormulaSays) {
+  if (matrices().empty()) GTEST_SKIP() << "Subgroups of one size are needed.";
+  std::vector<Row> mixed = rows_from(1, 5, 70);
+  std::ranges::copy(rows_from(0, 90, 1), std::back_inserter(mixed));
+  std::ranges::copy(rows_from(2, 0, 33), std::back_inserter(mixed));
+  for (const SubgroupMatrix& matrix : matrices()) {
+    const auto check_halves = [&](const Heads& heads, const std::vector<Row>& rows) {
+      SCOPED_TRACE(testing::Message()
+                   << heads.n_heads << " heads, " << heads.n_kv_heads << " KV heads of "
+                   << heads.head_dim << ", " << rows.size() << " rows, the last at "
+                   << rows.back().pos << ", matrices of " << matrix.m << " rows");
+      const Problem problem = with_halves(random_problem(heads, rows));
+      expect_near(compute(problem, By::kTiles, scattered(problem), matrix), reference(problem),
+                  {.absolute = 0x1p-10});
+    };
+    check_halves({6, 2, 16}, mixed);
+    check_halves({3, 1, 16}, rows_from(0, 37, 65));
+    if (matrix.stands_in) continue;  // whose longer heads a CPU's driver takes long to compile
+    for (const Heads& heads : kShapes) check_halves(heads, rows_from(0, 45, 22));
+    for (const uint32_t count : {1U, 2U, 21U, 22U, 31U, 32U, 33U, 63U, 64U, 65U, 131U}) {
+      check_halves({3, 1, 64}, rows_from(0, 0, count));
+      check_halves({2, 2, 128}, rows_from(0, 37, count));
+    }
+  }
+}
+
+// Scores that grow by hundreds along the keys: sums are scaled again and again.
+TEST_P(AttentionTest, LargeScoresOnMatricesStayFinite) {
+  if (matrices().empty()) GTEST_SKIP() << "Subgroups of one size are needed.";
+  Problem problem = random_problem({6, 2, 16}, rows_from(0, 120, 40));
+  for (float& value : problem.q) value *= 100;
+  problem = with_halves(problem);
+  for (const SubgroupMatrix& matrix : matrices()) {
+    expect_near(compute(problem, By::kTiles, scattered(problem), matrix), reference(problem),
+                {.absolute = 0x1p-9});
   }
 }
 

@@ -39,11 +39,13 @@ Result<Dispatch> rope_kv(gpu::Device& device, const RopeKv& shape, const RopeKvB
     return fail("RoPE over {} of a head's {} elements: both must be multiples of 4 on the GPU.",
                 shape.rope_dims, shape.head_dim);
   }
-  const gpu::Pipeline pipeline = device.pipeline(compose(
-      {.kernel = "rope_kv",
-       .overrides = {{"WG", kLanes}, {"HALF", shape.pairs == RopePairs::kHalf ? 1.0 : 0.0}}}));
-  const std::array bindings{buffers.rows, buffers.turns,   buffers.q,      buffers.k,
-                            buffers.v,    buffers.k_cache, buffers.v_cache};
+  Variant variant{
+      .kernel = "rope_kv",
+      .overrides = {{"WG", kLanes}, {"HALF", shape.pairs == RopePairs::kHalf ? 1.0 : 0.0}}};
+  choose_elements(shape.q, variant);
+  const gpu::Pipeline pipeline = device.pipeline(compose(variant));
+  const std::array bindings{buffers.rows, buffers.turns,   buffers.qkv,
+                            buffers.q,    buffers.k_cache, buffers.v_cache};
   const uint32_t q_elements = shape.n_heads * shape.head_dim;
   const uint32_t kv_elements = 2 * shape.n_kv_heads * shape.head_dim;
   return Dispatch{.label = "rope_kv",

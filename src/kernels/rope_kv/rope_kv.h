@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "gpu/device.h"
 #include "kernels/dispatch.h"
+#include "kernels/elements.h"
 
 namespace weft::kernels {
 
@@ -24,13 +25,14 @@ struct RopeKv {
   uint32_t head_dim;
   uint32_t rope_dims;  // elements of a head that are rotated, from its first on
   RopePairs pairs;
+  Elements q = Elements::kF32;  // of the rotated q
 };
 
 struct RopeKvBuffers {
   gpu::Binding rows;     // Row [rows]
   gpu::Binding turns;    // rope_turns(inv_freq)
-  gpu::Binding q;        // f32 [rows, n_heads, head_dim], rotated in place
-  gpu::Binding k, v;     // f32 [rows, n_kv_heads, head_dim]
+  gpu::Binding qkv;      // f32 [rows, n_heads + 2 n_kv_heads, head_dim]: a row's q, k and v
+  gpu::Binding q;        // [rows, n_heads, head_dim], rotated
   gpu::Binding k_cache;  // f16 [blocks, n_kv_heads, kBlockTokens, head_dim]
   gpu::Binding v_cache;  // the same; both hold +-65504 for what f16 cannot
 };

@@ -1,10 +1,11 @@
-//! Rotates q and k by their rows' positions, and stores k and v in the KV cache as f16.
+//! Rotates q and k by their rows' positions, stores q for attention, and k and v in the KV cache as f16.
 //! A pair (a, b) of elements of a head becomes (a cos - b sin, a sin + b cos), where the angle of
 //! pair i is pos * turns[i]. Pairs lie side by side, (x[2i], x[2i + 1]), or half the rotated
 //! elements apart, (x[i], x[i + rope_dims / 2]); elements from rope_dims on stay as they are.
 //! grid: x covers the quads of one row's q, k and v heads, y: a row
 //! import: step
 //! import: rotation
+//! import: elements
 
 override WG: u32;
 override HALF: bool;  // pairs lie rope_dims / 2 apart
@@ -19,12 +20,12 @@ struct Params {
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> rows: array<Row>;
 @group(0) @binding(1) var<storage, read> turns: array<vec2u>;      // [rope_dims / 2]
-@group(0) @binding(2) var<storage, read_write> q: array<vec2f>;    // [rows, n_heads, head_dim / 2]
-@group(0) @binding(3) var<storage, read> k: array<vec2f>;  // [rows, n_kv_heads, head_dim / 2]
-@group(0) @binding(4) var<storage, read> v: array<vec2f>;  // [rows, n_kv_heads, head_dim / 2]
+// [rows, n_heads + 2 n_kv_heads, head_dim / 2]: a row's q, k and v
+@group(0) @binding(2) var<storage, read> qkv: array<vec2f>;
+@group(0) @binding(3) var<storage, read_write> q: array<vec2<T>>;  // [rows, n_heads, head_dim / 2]
 // [blocks, n_kv_heads, kBlockTokens, head_dim / 2], two halfs a word
-@group(0) @binding(5) var<storage, read_write> k_cache: array<u32>;
-@group(0) @binding(6) var<storage, read_write> v_cache: array<u32>;
+@group(0) @binding(4) var<storage, read_write> k_cache: array<u32>;
+@group(0) @binding(5) var<storage, read_write> v_cache: array<u32>;
 
 // Four elements of a head that one invocation handles, as two words of two: neighbours, or the two
 // ends of two pairs.
@@ -69,29 +70,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let quads = p.head_dim / 4u;
   let unit = group.x * WG + lane;
   let head = unit / quads;  // first those of q, then of k, then of v
-  if (head >= p.n_heads + 2u * p.n_kv_heads) { return; }
+  let heads = p.n_heads + 2u * p.n_kv_heads;
+  if (head >= heads) { return; }
   let quad = unit % quads;
   let words = quad_words(quad);
   let row = rows[group.y];
+  let source = (group.y * heads + head) * (p.head_dim / 2u);
+  let values = mat2x2f(qkv[source + words.first], qkv[source + words.second]);
   if (head < p.n_heads) {
     let at = (group.y * p.n_heads + head) * (p.head_dim / 2u);
-    let rotated =
-        rotate_quad(mat2x2f(q[at + words.first], q[at + words.second]), quad, row.pos);
-    q[at + words.first] = rotated[0];
-    q[at + words.second] = rotated[1];
+    let rotated = rotate_quad(values, quad, row.pos);
+    let stored = elements(vec4f(rotated[0], rotated[1]));
+    q[at + words.first] = stored.xy;
+    q[at + words.second] = stored.zw;
     return;
   }
-  let is_v = head >= p.n_heads + p.n_kv_heads;
   let kv_head = (head - p.n_heads) % p.n_kv_heads;
-  let source = (group.y * p.n_kv_heads + kv_head) * (p.head_dim / 2u);
   let cached = cache_word(row, kv_head);
-  if (is_v) {
-    v_cache[cached + words.first] = pack(v[source + words.first]);
-    v_cache[cached + words.second] = pack(v[source + words.second]);
+  if (head >= p.n_heads + p.n_kv_heads) {
+    v_cache[cached + words.first] = pack(values[0]);
+    v_cache[cached + words.second] = pack(values[1]);
     return;
   }
-  let rotated =
-      rotate_quad(mat2x2f(k[source + words.first], k[source + words.second]), quad, row.pos);
+  let rotated = rotate_quad(values, quad, row.pos);
   k_cache[cached + words.first] = pack(rotated[0]);
   k_cache[cached + words.second] = pack(rotated[1]);
 }

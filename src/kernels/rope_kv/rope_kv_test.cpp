@@ -24,6 +24,7 @@ struct Case {
   uint32_t n_heads, n_kv_heads, head_dim, rope_dims;
   RopePairs pairs;
   std::vector<uint32_t> positions;  // of row i, of sequence positions.size() - 1 - i
+  Elements q = Elements::kF32;
 };
 
 class RopeKvTest : public KernelTest {
@@ -48,7 +49,9 @@ class RopeKvTest : public KernelTest {
                   const std::vector<float>& k, const std::vector<float>& v) {
     const TestBuffer rows = input(rows_of(c, pages));
     const TestBuffer turns = input(rope_turns(inv_freq(c.rope_dims, 10000)));
-    const TestBuffer q_buffer = input(q), k_buffer = input(k), v_buffer = input(v);
+    const bool halves = c.q == Elements::kF16;
+    const TestBuffer qkv = input(side_by_side(c, q, k, v));
+    const TestBuffer rotated_q = halves ? output<uint16_t>(q.size()) : output<float>(q.size());
     const TestBuffer k_cache = output<uint16_t>(pages.size());
     const TestBuffer v_cache = output<uint16_t>(pages.size());
     const auto dispatch = rope_kv(device(),
@@ -56,17 +59,32 @@ class RopeKvTest : public KernelTest {
                                    .n_kv_heads = c.n_kv_heads,
                                    .head_dim = c.head_dim,
                                    .rope_dims = c.rope_dims,
-                                   .pairs = c.pairs},
+                                   .pairs = c.pairs,
+                                   .q = c.q},
                                   {.rows = rows,
                                    .turns = turns,
-                                   .q = q_buffer,
-                                   .k = k_buffer,
-                                   .v = v_buffer,
+                                   .qkv = qkv,
+                                   .q = rotated_q,
                                    .k_cache = k_cache,
                                    .v_cache = v_cache});
     EXPECT_TRUE(dispatch.has_value());
     run(*dispatch, {.rows = static_cast<uint32_t>(c.positions.size())});
-    return {values<float>(q_buffer), values<uint16_t>(k_cache), values<uint16_t>(v_cache)};
+    return {halves ? floats_of_halves(values<uint16_t>(rotated_q)) : values<float>(rotated_q),
+            values<uint16_t>(k_cache), values<uint16_t>(v_cache)};
+  }
+
+  // [rows, n_heads + 2 n_kv_heads, head_dim]
+  static std::vector<float> side_by_side(const Case& c, std::span<const float> q,
+                                         std::span<const float> k, std::span<const float> v) {
+    std::vector<float> qkv;
+    for (size_t row = 0; row < c.positions.size(); ++row) {
+      for (const auto& x : {q, k, v}) {
+        const size_t width = x.size() / c.positions.size();
+        const auto part = x.subspan(row * width, width);
+        qkv.insert(qkv.end(), part.begin(), part.end());
+      }
+    }
+    return qkv;
   }
 
   // All heads of [rows, heads, head_dim] after rotation.
@@ -92,7 +110,9 @@ class RopeKvTest : public KernelTest {
     const Outcome outcome = compute(c, pages, q, k, v);
 
     // Angles are right to 2^-32 turns and a rounding of the argument, cos and sin to two more.
-    expect_near(outcome.q, rotated(c, q), {.absolute = 6 * kEpsilon});
+    expect_near(outcome.q, rotated(c, q),
+                {.relative = c.q == Elements::kF16 ? 0x1p-10 : 0,
+                 .absolute = 6 * kEpsilon + (c.q == Elements::kF16 ? 0x1p-24 : 0)});
     const auto rotated_k = rotated(c, k);
     size_t written = 0;
     for (size_t i = 0; i < k.size(); i += c.head_dim) {
@@ -122,6 +142,12 @@ TEST_F(RopeKvTest, IsWhatTheFormulaSays) {
     check({4, 1, 128, 128, pairs, {33}});
     check({1, 1, 256, 256, pairs, {95, 96}});
   }
+}
+
+TEST_F(RopeKvTest, StoresHalvesForMatrixUnits) {
+  if (!device().info().has_f16) GTEST_SKIP() << "The device has no f16.";
+  check({9, 3, 64, 64, RopePairs::kAdjacent, {100, 31, 32}, Elements::kF16});
+  check({3, 3, 80, 20, RopePairs::kHalf, {63, 64, 65}, Elements::kF16});
 }
 
 TEST_F(RopeKvTest, StaysExactAtLargePositions) {

@@ -1,21 +1,23 @@
-//! y = silu(gate) * up, where silu(x) = x / (1 + exp(-x)); y takes the place of gate.
-//! grid: x covers the columns, y: a row
+//! y = silu(gate) * up where silu(x) = x / (1 + exp(-x)); a row of gate_up has gate and then up.
+//! grid: x covers the quads of a row of y, y: a row
 //! import: silu
+//! import: elements
 
 override WG: u32;
 
 struct Params {
   rows: u32,
-  cols: u32,
+  quads: u32,  // of a row of y
 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read_write> gate: array<f32>;  // [rows, cols]
-@group(0) @binding(1) var<storage, read> up: array<f32>;          // [rows, cols]
+@group(0) @binding(0) var<storage, read> gate_up: array<vec4f>;          // [rows, 2, quads]
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<T>>;  // [rows, quads]
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let col = group.x * WG + lane;
-  if (col >= p.cols) { return; }
-  let i = group.y * p.cols + col;
-  gate[i] = silu(gate[i]) * up[i];
+  let quad = group.x * WG + lane;
+  if (quad >= p.quads) { return; }
+  let gate = gate_up[2u * group.y * p.quads + quad];
+  let up = gate_up[(2u * group.y + 1u) * p.quads + quad];
+  y[group.y * p.quads + quad] = elements(vec4f(silu(gate.x), silu(gate.y), silu(gate.z), silu(gate.w)) * up);
 }

@@ -1,0 +1,103 @@
+#include "backend/gpu/dot_plan.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "backend/gpu/plan_parts.h"
+
+namespace weft::backend {
+namespace {
+
+using kernels::DotInput;
+using kernels::DotProduct;
+
+// A CPU that stands in for a GPU has no packed dot products to gain from.
+bool uses_dot_products(const PlanInputs& in) {
+  if (in.products.few_rows != FewRows::kFastest) return in.products.few_rows == FewRows::kDot;
+  return in.device.info().kind != gpu::AdapterKind::kSoftware;
+}
+
+void add(const PlanInputs& in, const DotInput& input, std::span<const DotProduct> products,
+         uint32_t most, Plan& plan) {
+  const Activations& a = in.activations;
+  kernels::dot_matvecs(in.device, input, products, most,
+                       {.rows = whole(a.dot_rows), .lines = whole(a.dot_lines)}, plan);
+}
+
+DotInput normed(const PlanInputs& in, const gpu::Buffer& weights) {
+  return {.x = whole(in.activations.residual), .norm = whole(weights), .eps = in.spec.norm_eps};
+}
+
+std::vector<DotProduct> to_residual(const PlanInputs& in, const DeviceMatrix& matrix) {
+  const MatrixPart& part = matrix.parts[0];
+  return {{.weight = part.weight(),
+           .finish = kernels::StoreFinish{.y = whole(in.activations.residual),
+                                          .bias = bias_of(part),
+                                          .y_stride = matrix.rows,
+                                          .store = kernels::Store::kAdd}}};
+}
+
+std::vector<DotProduct> qkv_products(const PlanInputs& in, size_t layer) {
+  const DeviceLayer& weights = in.weights.layers[layer];
+  std::vector<DotProduct> products;
+  for (const MatrixStack::Run& run : weights.qkv.runs) {
+    products.push_back(
+        {.weight = run.weight,
+         .finish = kernels::RopeKvFinish{.shape = rope_shape(in.spec.layers[layer].attention),
+                                         .first_row = run.first_row,
+                                         .rows = in.step.rows(),
+                                         .turns = whole(in.weights.rope_turns[weights.rope]),
+                                         .q = whole(in.activations.q),
+                                         .k_cache = whole(in.kv.layers[layer].keys),
+                                         .v_cache = whole(in.kv.layers[layer].values)}});
+  }
+  return products;
+}
+
+}  // namespace
+
+Result<bool> add_dot_layer(const PlanInputs& in, size_t layer, uint32_t most, Plan& plan) {
+  const DeviceLayer& weights = in.weights.layers[layer];
+  const Activations& a = in.activations;
+  if (!uses_dot_products(in) || weights.qkv.runs.empty() || weights.gate_up.runs.size() != 1 ||
+      weights.attn_output.parts.size() != 1 || weights.ffn_down.parts.size() != 1) {
+    return false;
+  }
+  const std::vector<DotProduct> qkv = qkv_products(in, layer);
+  const std::vector<DotProduct> attn_output = to_residual(in, weights.attn_output);
+  const std::vector<DotProduct> gate_up{{.weight = weights.gate_up.runs[0].weight,
+                                         .finish = kernels::SwigluFinish{.y = whole(a.activated)}}};
+  const std::vector<DotProduct> ffn_down = to_residual(in, weights.ffn_down);
+  for (const auto* products : {&qkv, &attn_output, &gate_up, &ffn_down}) {
+    for (const DotProduct& product : *products) {
+      if (!kernels::can_dot_matvec(in.device.info(), product)) return false;
+    }
+  }
+  add(in, normed(in, weights.attn_norm), qkv, most, plan);
+  WEFT_TRY(add_attention_of_rows(in, layer, plan));
+  add(in, {.x = whole(a.attended)}, attn_output, most, plan);
+  add(in, normed(in, weights.ffn_norm), gate_up, most, plan);
+  add(in, {.x = whole(a.activated)}, ffn_down, most, plan);
+  return true;
+}
+
+bool add_dot_head(const PlanInputs& in, uint32_t most, Plan& plan) {
+  if (!uses_dot_products(in)) return false;
+  const DeviceMatrix& output = in.weights.output();
+  std::vector<DotProduct> products;
+  for (const MatrixPart& part : output.parts) {
+    products.push_back({.weight = part.weight(),
+                        .finish = kernels::StoreFinish{.y = whole(in.activations.logits),
+                                                       .bias = bias_of(part),
+                                                       .y_stride = output.rows,
+                                                       .y_first = part.first_row}});
+    if (!kernels::can_dot_matvec(in.device.info(), products.back())) return false;
+  }
+  DotInput input = normed(in, in.weights.output_norm);
+  input.rows = kernels::Count::kOutputs;
+  input.outputs = in.step.outputs();
+  add(in, input, products, most, plan);
+  return true;
+}
+
+}  // namespace weft::backend

@@ -1,0 +1,183 @@
+//! attention_tile on matrix units (flash attention, Dao et al. 2022): f16 multiplicands, f32 sums.
+//! A workgroup takes kPairs (row, head) pairs whose heads share a KV head, a subgroup kM of them, and goes through
+//! the keys a block at a time. Weights are 2^(score - base), where a pair's base is the largest score up to the block
+//! that last passed it by kSlack; only then are the sums scaled, as they have to go through memory for it.
+//! const kHeadDim: a multiple of kN, kK and 8
+//! const kPairs, kLanes, kSubgroupLanes: a workgroup's, kPairs / kM subgroups; kSubgroupLanes is a multiple of kM
+//! const kDimMatrices, kColumnMatrices: kHeadDim / kK and / kN; kKeyMatrices, kDepthMatrices: of a block's keys
+//! const kQuadsOfLane, kEightsOfLane: of a pair's scores of a block
+//! grid: x: a KV head's pairs, kPairs at a time, KV heads outermost; y: a tile, the last first, which has most keys
+//! import: step
+//! import: elements
+//! import: subgroup_matrix
+
+const kEights = kHeadDim / 8u;
+const kStride = kEights + 1u;
+const kKeyQuads = kBlockTokens / 4u;
+const kScoreStride = kKeyQuads + 1u;
+const kScores = kBlockTokens * kStride;  // after a block of keys or values
+const kSpare = kBlockTokens / 8u;        // of a row of scores: weights, as halves, leave the rest free
+const kLanesOfPair = kSubgroupLanes / kM;
+const kLowest = -1.0e30;
+const kSlack = 8.0;  // 2^8 times a block's keys is far below f16's largest number
+
+struct Params {
+  tiles: u32,
+  n_heads: u32,
+  n_kv_heads: u32,
+  max_blocks: u32,  // of a sequence in block_table
+  scale: f32,
+}
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> tiles: array<Tile>;
+@group(0) @binding(1) var<storage, read> rows: array<Row>;
+@group(0) @binding(2) var<storage, read> block_table: array<u32>;  // [sequences, max_blocks]
+@group(0) @binding(3) var<storage, read> q: array<vec4u>;          // f16 [rows, n_heads, kHeadDim]
+// [blocks, n_kv_heads, kBlockTokens, kHeadDim] of f16
+@group(0) @binding(4) var<storage, read> k_cache: array<vec4u>;
+@group(0) @binding(5) var<storage, read> v_cache: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<T>>;  // [rows, n_heads, kHeadDim / 4]
+
+var<workgroup> tile: array<vec4u, kScores + kPairs * kScoreStride>;
+var<workgroup> grew: u32;  // whether some pair of the workgroup has a new base
+
+fn half_pairs(quad: vec4f) -> vec2u {
+  let held = clamp(quad, vec4f(-65504.0), vec4f(65504.0));
+  return vec2u(pack2x16float(held.xy), pack2x16float(held.zw));
+}
+
+// The best of the lanes of a pair, or their sum.
+fn max_of_pair(value: f32) -> f32 {
+  var largest = value;
+  for (var apart = 1u; apart < kLanesOfPair; apart *= 2u) {
+    largest = max(largest, subgroupShuffleXor(largest, apart));
+  }
+  return largest;
+}
+
+fn sum_of_pair(value: f32) -> f32 {
+  var sum = value;
+  for (var apart = 1u; apart < kLanesOfPair; apart *= 2u) { sum += subgroupShuffleXor(sum, apart); }
+  return sum;
+}
+
+@compute @workgroup_size(kLanes)
+fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
+  let heads = p.n_heads / p.n_kv_heads;  // that share a KV head
+  let groups = (kTileRows * heads + kPairs - 1u) / kPairs;
+  let kv_head = group.x / groups;
+  let rows_of = tiles[p.tiles - 1u - group.y];
+  let first_pair = group.x % groups * kPairs;
+  let n_pairs = rows_of.n_rows * heads;
+  if (first_pair >= n_pairs) { return; }  // the whole workgroup leaves
+  let last_row = rows_of.first_row + (min(first_pair + kPairs, n_pairs) - 1u) / heads;
+  let n_keys = rows[last_row].pos + 1u;
+
+  let pair = first_pair + lane.subgroup * kM + lane.in_subgroup / kLanesOfPair;
+  let row = min(rows_of.first_row + pair / heads, last_row);  // pairs past the end are not stored
+  let pos = rows[row].pos;
+  let scores = kScores + lane.subgroup * kM * kScoreStride;  // of the subgroup
+  let my_scores = scores + lane.in_subgroup / kLanesOfPair * kScoreStride;
+  let my_part = lane.in_subgroup % kLanesOfPair;
+
+  // Queries pass through the place for scores, a matrix at a time.
+  let q_place = (row * p.n_heads + kv_head * heads + pair % heads) * kEights;
+  var query: array<Left, kDimMatrices>;
+  for (var d = 0u; d < kDimMatrices; d++) {  //! unroll
+    for (var i = my_part; i < kK / 8u; i += kLanesOfPair) {
+      tile[my_scores + i] = q[q_place + d * kK / 8u + i];
+    }
+    workgroupBarrier();
+    query[d] = subgroupMatrixLoad<Left, row_major>(&tile, scores, kScoreStride);
+    workgroupBarrier();
+  }
+
+  let scale = p.scale * 1.44269504;  // for scores as powers of 2
+  var base = kLowest;
+  var sum = 0.0;
+  var acc: array<Sums, kColumnMatrices>;
+
+  for (var first_key = 0u; first_key < n_keys; first_key += kBlockTokens) {
+    let block = block_table[rows_of.seq * p.max_blocks + first_key / kBlockTokens];
+    let source = (block * p.n_kv_heads + kv_head) * kBlockTokens * kEights;
+    for (var i = lane.index; i < kBlockTokens * kEights; i += kLanes) {
+      tile[i / kEights * kStride + i % kEights] = k_cache[source + i];
+    }
+    if (lane.index == 0u) { grew = 0u; }
+    workgroupBarrier();
+
+    for (var j = 0u; j < kKeyMatrices; j++) {  //! unroll
+      var products = Sums();  // without a value it would keep the one of the loop's last turn
+      for (var d = 0u; d < kDimMatrices; d++) {  //! unroll
+        let keys = subgroupMatrixLoad<Right, col_major>(&tile, j * kN * kStride + d * kK / 8u, kStride);
+        products = subgroupMatrixMultiplyAccumulate(query[d], keys, products);
+      }
+      subgroupMatrixStore<row_major>(&tile, scores + j * kN / 4u, products, kScoreStride);
+    }
+    workgroupBarrier();
+
+    for (var i = lane.index; i < kBlockTokens * kEights; i += kLanes) {
+      tile[i / kEights * kStride + i % kEights] = v_cache[source + i];
+    }
+    var mine: array<vec4f, kQuadsOfLane>;
+    var largest = kLowest;
+    for (var i = 0u; i < kQuadsOfLane; i++) {  //! unroll
+      let key = first_key + 4u * (my_part * kQuadsOfLane + i);
+      let seen = (vec4u(key) + vec4u(0u, 1u, 2u, 3u)) <= vec4u(pos);
+      let score = scale * bitcast<vec4f>(tile[my_scores + my_part * kQuadsOfLane + i]);
+      mine[i] = select(vec4f(kLowest), score, seen);
+      largest = max(largest, max(max(mine[i].x, mine[i].y), max(mine[i].z, mine[i].w)));
+    }
+    largest = max_of_pair(largest);
+    var shrink = 1.0;
+    if (first_key == 0u) {
+      base = largest;
+    } else if (largest > base + kSlack) {
+      shrink = exp2(base - largest);
+      base = largest;
+      sum *= shrink;
+      grew = 1u;
+    }
+    // The lanes of a pair have read its scores before one writes its weights over them.
+    workgroupBarrier();
+    for (var i = 0u; i < kEightsOfLane; i++) {  //! unroll
+      let weights = exp2(mine[2u * i] - base);
+      let more = exp2(mine[2u * i + 1u] - base);
+      sum += dot(weights + more, vec4f(1.0));
+      tile[my_scores + my_part * kEightsOfLane + i] = vec4u(half_pairs(weights), half_pairs(more));
+    }
+
+    if (workgroupUniformLoad(&grew) != 0u) {
+      for (var j = 0u; j < kColumnMatrices; j++) {  //! unroll
+        subgroupMatrixStore<row_major>(&tile, scores + kSpare, acc[j], kScoreStride);
+        workgroupBarrier();
+        for (var i = my_part; i < kN / 4u; i += kLanesOfPair) {
+          let place = my_scores + kSpare + i;
+          tile[place] = bitcast<vec4u>(bitcast<vec4f>(tile[place]) * shrink);
+        }
+        workgroupBarrier();
+        acc[j] = subgroupMatrixLoad<Sums, row_major>(&tile, scores + kSpare, kScoreStride);
+        workgroupBarrier();
+      }
+    }
+    for (var k = 0u; k < kDepthMatrices; k++) {  //! unroll
+      let weights = subgroupMatrixLoad<Left, row_major>(&tile, scores + k * kK / 8u, kScoreStride);
+      for (var j = 0u; j < kColumnMatrices; j++) {  //! unroll
+        let values = subgroupMatrixLoad<Right, row_major>(&tile, k * kK * kStride + j * kN / 8u, kStride);
+        acc[j] = subgroupMatrixMultiplyAccumulate(weights, values, acc[j]);
+      }
+    }
+    workgroupBarrier();
+  }
+
+  let share = 1.0 / sum_of_pair(sum);
+  let to = (row * p.n_heads + kv_head * heads + pair % heads) * (kHeadDim / 4u);
+  for (var j = 0u; j < kColumnMatrices; j++) {  //! unroll
+    subgroupMatrixStore<row_major>(&tile, scores, acc[j], kScoreStride);
+    workgroupBarrier();
+    for (var i = my_part; i < kN / 4u; i += kLanesOfPair) {
+      if (pair < n_pairs) { y[to + j * kN / 4u + i] = elements(bitcast<vec4f>(tile[my_scores + i]) * share); }
+    }
+    workgroupBarrier();
+  }
+}
