@@ -65,10 +65,10 @@ def parse_arguments():
     parser.add_argument("--fast", action="store_true",
                         help="leave out format, fuzzing and the tests named Slow")
     parser.add_argument("--gpu", action="store_true",
-                        help="run the tests that compute on a GPU, and only them, on this machine's")
+                        help="run the tests that compute on a GPU, alone, on this machine's")
     parser.add_argument("--programs", type=pathlib.Path, metavar="FOLDER",
-                        help="with --gpu: run weft and the test programs in FOLDER, and install and "
-                             "build nothing; WEFT_TEST_MODEL names the default model")
+                        help="with --gpu: run weft and the test programs in FOLDER, and install "
+                             "and build nothing; WEFT_TEST_MODEL names the default model")
     arguments = parser.parse_args()
     if arguments.programs and not arguments.gpu:
         parser.error("--programs needs --gpu")

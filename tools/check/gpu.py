@@ -19,7 +19,7 @@ def adapter_suite(folder):
 
 
 def find_adapter(weft):
-    """Passes where the tests would run on a real GPU: they take the adapter that is listed first."""
+    """Passes where the tests would run on a real GPU: they take the adapter listed first."""
     outcome = run_command([weft, "devices", "--json"])
     if outcome.exit_code != 0:
         return Result(failed=1, output=outcome.output)
