@@ -31,6 +31,8 @@ class FileWriter {
   // Behind what was written before.
   [[nodiscard]] Result<void> write(std::span<const std::byte> bytes);
   [[nodiscard]] Result<void> commit();
+  // Where the bytes are until then.
+  [[nodiscard]] const std::string& temporary() const { return temporary_; }
 
  private:
   FileWriter(std::filesystem::path path, std::string temporary, int fd)

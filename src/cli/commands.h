@@ -14,6 +14,7 @@ extern const Command kEval;
 extern const Command kDevices;
 extern const Command kInspect;
 extern const Command kQuantize;
+extern const Command kConvert;
 extern const Command kTokenize;
 extern const Command kTemplate;
 extern const Command kCompletion;

@@ -12,9 +12,9 @@
 
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/gguf_source.h"
 #include "cli/size_text.h"
 #include "formats/quote.h"
-#include "model/gguf_image.h"
 
 namespace weft::cli {
 namespace {
@@ -98,8 +98,7 @@ Result<ExitCode> run(QuantizeOptions& options) {
   if (!options.importance.empty()) {
     WEFT_ASSIGN(importance, model::Importance::open(options.importance));
   }
-  WEFT_ASSIGN(const formats::GgufFile file, formats::GgufFile::open(options.in));
-  WEFT_ASSIGN(model::GgufImage image, model::image_of(file));
+  WEFT_ASSIGN(GgufSource source, open_gguf_source(options.in));
   Progress progress;
   Total total;
   bool is_first = true;
@@ -112,7 +111,7 @@ Result<ExitCode> run(QuantizeOptions& options) {
             if (std::exchange(is_first, false) && !options.json) print_heading();
             print_tensor(tensor, options.json);
           }};
-  WEFT_TRY(model::write_image(std::move(image),
+  WEFT_TRY(model::write_image(std::move(source.image),
                               {.type = type,
                                .pure = options.pure,
                                .importance = importance ? &*importance : nullptr,
@@ -133,7 +132,7 @@ std::string type_names() {
 
 Action add(CLI::App& app) {
   const auto options = std::make_shared<QuantizeOptions>();
-  app.add_option("IN", options->in, "A GGUF file")->required();
+  app.add_option("IN", options->in, "A GGUF file, or a Hugging Face folder")->required();
   app.add_option("OUT", options->out, "The file to write; it appears when it is whole")->required();
   app.add_option("TYPE", options->type, type_names())->required();
   app.add_option("--imatrix", options->importance,
@@ -155,7 +154,7 @@ const Command kQuantize = {
     .examples =
         "  weft quantize model-f16.gguf model-q4.gguf Q4_K_M\n"
         "  weft quantize model-f16.gguf small.gguf IQ4_XS --imatrix imatrix.gguf\n"
-        "  weft quantize model.gguf model-q8.gguf Q8_0 --json\n",
+        "  weft quantize Llama-3.2-1B-Instruct/ model-q8.gguf Q8_0 --json\n",
     .add = add,
 };
 

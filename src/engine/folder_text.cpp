@@ -79,7 +79,10 @@ void add_ends(const json& generation, text::SpecialIds& ids) {
   }
 }
 
-Result<text::SpecialIds> read_ids(const std::filesystem::path& folder, const json& tokenizer) {
+}  // namespace
+
+Result<text::SpecialIds> special_ids_from_folder(const std::filesystem::path& folder,
+                                                 const json& tokenizer) {
   WEFT_ASSIGN(const json config, read_json(folder / "tokenizer_config.json"));
   WEFT_ASSIGN(const json generation, read_json(folder / "generation_config.json"));
   const std::string bos = token_text(config, "bos_token");
@@ -96,12 +99,10 @@ Result<text::SpecialIds> read_ids(const std::filesystem::path& folder, const jso
   return ids;
 }
 
-}  // namespace
-
 Result<text::Tokenizer> tokenizer_from_folder(const std::filesystem::path& folder) {
   WEFT_ASSIGN(const std::string text, read_text_file(folder / "tokenizer.json"));
   WEFT_ASSIGN(const json tokenizer, formats::parse_json(text, "'tokenizer.json'"));
-  WEFT_ASSIGN(const text::SpecialIds ids, read_ids(folder, tokenizer));
+  WEFT_ASSIGN(const text::SpecialIds ids, special_ids_from_folder(folder, tokenizer));
   return text::Tokenizer::from_json(text, ids);
 }
 

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/error.h"
 #include "text/tokenizer.h"
 
@@ -12,6 +14,10 @@ namespace weft::engine {
 
 // An error where tokenizer.json is missing or of a kind that is not known.
 [[nodiscard]] Result<text::Tokenizer> tokenizer_from_folder(const std::filesystem::path& folder);
+
+// Beginning and ends of texts, and whether they are added, for the folder's tokenizer.json.
+[[nodiscard]] Result<text::SpecialIds> special_ids_from_folder(const std::filesystem::path& folder,
+                                                               const nlohmann::json& tokenizer);
 
 // The source of the template; of several the one called "default". An error where there is none.
 [[nodiscard]] Result<std::string> chat_template_from_folder(const std::filesystem::path& folder);

@@ -70,6 +70,8 @@ class GgufFileWriter {
   // All data was written.
   [[nodiscard]] Result<void> commit();
   [[nodiscard]] uint64_t size_bytes() const { return written_; }
+  // Where the file is until then.
+  [[nodiscard]] const std::string& temporary() const { return file_.temporary(); }
 
  private:
   GgufFileWriter(FileWriter file, std::vector<uint64_t> sizes)

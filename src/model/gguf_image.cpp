@@ -149,6 +149,10 @@ Result<void> write_image(GgufImage image, const WriteOptions& options,
     WEFT_TRY(write_tensor(image.tensors[i], changes[i].to, options, on_bytes, out, changes[i]));
     if (listener.on_tensor) listener.on_tensor(changes[i]);
   }
+  if (image.check) {
+    WEFT_ASSIGN(const GgufFile written, GgufFile::open(out.temporary()));
+    WEFT_TRY(image.check(written));
+  }
   return out.commit();
 }
 

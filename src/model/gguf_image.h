@@ -27,6 +27,8 @@ struct GgufImage {
   formats::GgufMetadata metadata;
   std::vector<ImageTensor> tensors;
   MixtureModel mixture;
+  // Asked about the file when it is whole, before it gets its name; may be empty.
+  std::function<Result<void>(const formats::GgufFile&)> check;
 };
 
 // All of a file, which must outlive the result, but for what is true of that file alone: its

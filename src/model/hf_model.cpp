@@ -115,6 +115,23 @@ Role parse_role(std::string_view name) {
   return role;
 }
 
+// What stands for "{}" of the pattern in a name, which is empty where the pattern has none; nothing
+// where the name is not like the pattern.
+std::optional<std::string_view> layer_in(std::string_view pattern, std::string_view name) {
+  const size_t place = pattern.find("{}");
+  if (place == std::string_view::npos) {
+    return pattern == name ? std::optional(std::string_view()) : std::nullopt;
+  }
+  const std::string_view before = pattern.substr(0, place);
+  const std::string_view after = pattern.substr(place + 2);
+  if (name.size() <= before.size() + after.size()) return std::nullopt;
+  const std::string_view layer =
+      name.substr(before.size(), name.size() - before.size() - after.size());
+  const bool is_like = name.starts_with(before) && name.ends_with(after) &&
+                       layer.find_first_not_of("0123456789") == std::string_view::npos;
+  return is_like ? std::optional(layer) : std::nullopt;
+}
+
 }  // namespace
 
 Result<HfFolder> HfFolder::open(const std::filesystem::path& path) {
@@ -194,6 +211,23 @@ std::string HfModel::tensor_name(std::string_view name) const {
     if (!first.empty()) return first;
   }
   return std::string(name);
+}
+
+std::optional<std::string> HfModel::gguf_name(std::string_view tensor) const {
+  const size_t dot = tensor.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  for (const std::span<const HfName> names : {layout_.tensors, std::span<const HfName>(kTensors)}) {
+    for (const HfName& alias : names) {
+      const std::optional<std::string_view> layer = layer_in(alias.theirs, tensor.substr(0, dot));
+      if (!layer) continue;
+      std::string ours(alias.ours);
+      const size_t place = ours.find("{}");
+      if (place != std::string::npos) ours.replace(place, 2, *layer);
+      ours += tensor.substr(dot);
+      if (tensor_name(ours) == tensor) return ours;
+    }
+  }
+  return std::nullopt;
 }
 
 bool HfModel::is_transposed(std::string_view name) const {

@@ -63,6 +63,9 @@ class HfModel final : public ModelFile {
       std::span<const std::string_view> known) const override;
   [[nodiscard]] const nlohmann::json* config() const override { return &folder_.config(); }
 
+  // GGUF's name of a tensor of the folder; nothing where it has none.
+  [[nodiscard]] std::optional<std::string> gguf_name(std::string_view tensor) const;
+
  private:
   [[nodiscard]] const nlohmann::json* find(std::string_view key) const;
 

@@ -89,18 +89,22 @@ Result<std::string> architecture_of(const nlohmann::json& config) {
 }
 
 Result<ModelSpec> read_folder(const HfFolder& folder) {
+  WEFT_ASSIGN(const Architecture* found, find_architecture(folder));
+  WEFT_ASSIGN(ModelSpec spec, read_spec(*found, HfModel(folder, found->gguf, found->layout)));
+  spec.name = folder.path().filename().string();
+  return spec;
+}
+
+}  // namespace
+
+Result<const Architecture*> find_architecture(const HfFolder& folder) {
   WEFT_ASSIGN(const std::string name, architecture_of(folder.config()));
   for (const Architecture* a : kArchitectures) {
-    if (std::ranges::find(a->hf, name) == a->hf.end()) continue;
-    WEFT_ASSIGN(ModelSpec spec, read_spec(*a, HfModel(folder, a->gguf, a->layout)));
-    spec.name = folder.path().filename().string();
-    return spec;
+    if (std::ranges::find(a->hf, name) != a->hf.end()) return a;
   }
   return fail("Architecture {} is not supported; supported are: {}.", quote(name),
               supported_names());
 }
-
-}  // namespace
 
 Result<ModelSpec> spec_from_gguf(const formats::GgufFile& file) {
   auto spec = read_gguf(file);

@@ -73,18 +73,6 @@ Result<Scaling> scaling_of_gguf(Source& source, uint32_t pairs) {
   return scaling;
 }
 
-// The object with a config.json's RoPE parameters: 'rope_parameters' since Transformers 5, before
-// it 'rope_scaling' beside a few fields of their own. Null where there is none.
-const json* parameters_of(const json& config, std::string_view layer_type) {
-  for (const char* field : {"rope_parameters", "rope_scaling"}) {
-    const auto found = config.find(field);
-    if (found == config.end() || !found->is_object()) continue;
-    const auto of_type = found->find(layer_type);
-    return of_type != found->end() && of_type->is_object() ? &*of_type : &*found;
-  }
-  return nullptr;
-}
-
 Result<void> expect_known(const json& parameters) {
   constexpr std::string_view kKnown[] = {"rope_type",
                                          "type",
@@ -274,7 +262,7 @@ Result<uint32_t> read_dims(const Source& source, const RopeRecipe& recipe, const
 
 Result<Rope> read(Source& source, const RopeRecipe& recipe, bool with_scaling) {
   const json* config = source.file().config();
-  const json* parameters = config ? parameters_of(*config, recipe.layer_type) : nullptr;
+  const json* parameters = config ? rope_parameters(*config, recipe.layer_type) : nullptr;
   Rope rope{.pairs = recipe.pairs};
   WEFT_ASSIGN(rope.dims, read_dims(source, recipe, parameters));
   WEFT_ASSIGN(const float stated, source.positive(recipe.base_key, recipe.default_base));
@@ -293,6 +281,16 @@ Result<Rope> read(Source& source, const RopeRecipe& recipe, bool with_scaling) {
 }
 
 }  // namespace
+
+const json* rope_parameters(const json& config, std::string_view layer_type) {
+  for (const char* field : {"rope_parameters", "rope_scaling"}) {
+    const auto found = config.find(field);
+    if (found == config.end() || !found->is_object()) continue;
+    const auto of_type = found->find(layer_type);
+    return of_type != found->end() && of_type->is_object() ? &*of_type : &*found;
+  }
+  return nullptr;
+}
 
 Result<Rope> read_rope(Source& source, const RopeRecipe& recipe) {
   return read(source, recipe, true);

@@ -3,6 +3,8 @@
 
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/error.h"
 #include "model/source.h"
 #include "model/spec.h"
@@ -18,6 +20,11 @@ struct RopeRecipe {
   // The entry of a config.json whose 'rope_parameters' differ from layer to layer.
   std::string_view layer_type = "full_attention";
 };
+
+// The object with a config.json's RoPE parameters: 'rope_parameters' since Transformers 5, before
+// it 'rope_scaling' beside a few fields of their own. Null where there is none.
+[[nodiscard]] const nlohmann::json* rope_parameters(const nlohmann::json& config,
+                                                    std::string_view layer_type);
 
 // Scalings known: none, linear, llama3 (in GGUF files the tensor rope_freqs.weight), yarn,
 // longrope. Another is an error that names it. Of longrope the factors for short texts are taken.

@@ -9,13 +9,24 @@
 
 namespace weft::model {
 
+// How a GGUF file's tensors differ from those of a folder, but for their names and HfLayout.
+struct GgufRows {
+  bool permutes_qk = false;  // RoPE's pairs, half a head apart in q and k, become neighbours
+  bool groups_qkv = false;   // attn_qkv: a group for each KV head becomes all q, all k, all v
+  float norm_offset = 0;     // added to the weights of norms
+};
+
 struct Architecture {
   std::string_view gguf;                 // in `general.architecture`, and before the names of keys
   std::span<const std::string_view> hf;  // in config.json's `architectures`
   Result<ModelSpec> (*read)(Source& source);
   std::span<const std::string_view> keys;  // it reads or may ignore, besides decoder.h's
   HfLayout layout;
+  GgufRows gguf_rows = {};
 };
+
+// The one that config.json names; an error where it is not supported.
+[[nodiscard]] Result<const Architecture*> find_architecture(const HfFolder& folder);
 
 // One a file of this folder.
 extern const Architecture kLlama, kQwen2, kQwen3, kGemma, kGemma2, kGemma3, kPhi3, kOlmo2,

@@ -70,6 +70,7 @@ constinit const Architecture kFalcon{.gguf = "falcon",
                                      .hf = kNames,
                                      .read = read,
                                      .keys = kKeys,
-                                     .layout = {.fields = kFields, .tensors = kTensors}};
+                                     .layout = {.fields = kFields, .tensors = kTensors},
+                                     .gguf_rows = {.groups_qkv = true}};
 
 }  // namespace weft::model

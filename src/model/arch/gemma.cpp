@@ -117,16 +117,19 @@ constinit const Architecture kGemma{.gguf = "gemma",
                                     .hf = kNames1,
                                     .read = read_gemma1,
                                     .keys = kKeys,
-                                    .layout = {.fields = kFields}};
+                                    .layout = {.fields = kFields},
+                                    .gguf_rows = {.norm_offset = 1}};
 constinit const Architecture kGemma2{.gguf = "gemma2",
                                      .hf = kNames2,
                                      .read = read_gemma2,
                                      .keys = kKeys,
-                                     .layout = {.fields = kFields, .tensors = kTensors}};
+                                     .layout = {.fields = kFields, .tensors = kTensors},
+                                     .gguf_rows = {.norm_offset = 1}};
 constinit const Architecture kGemma3{.gguf = "gemma3",
                                      .hf = kNames3,
                                      .read = read_gemma3,
                                      .keys = kKeys,
-                                     .layout = {.fields = kFields, .tensors = kTensors}};
+                                     .layout = {.fields = kFields, .tensors = kTensors},
+                                     .gguf_rows = {.norm_offset = 1}};
 
 }  // namespace weft::model

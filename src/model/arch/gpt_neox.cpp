@@ -42,6 +42,7 @@ constinit const Architecture kGptNeox{
     .hf = kNames,
     .read = read,
     .keys = kKeys,
-    .layout = {.fields = kFields, .tensors = kTensors, .ignored_tensors = kIgnored}};
+    .layout = {.fields = kFields, .tensors = kTensors, .ignored_tensors = kIgnored},
+    .gguf_rows = {.groups_qkv = true}};
 
 }  // namespace weft::model

@@ -24,7 +24,11 @@ Result<ModelSpec> read(Source& source) {
 
 }  // namespace
 
-constinit const Architecture kGranite{
-    .gguf = "granite", .hf = kNames, .read = read, .keys = kKeys, .layout = {.fields = kFields}};
+constinit const Architecture kGranite{.gguf = "granite",
+                                      .hf = kNames,
+                                      .read = read,
+                                      .keys = kKeys,
+                                      .layout = {.fields = kFields},
+                                      .gguf_rows = {.permutes_qk = true}};
 
 }  // namespace weft::model

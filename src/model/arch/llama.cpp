@@ -15,6 +15,7 @@ Result<ModelSpec> read(Source& source) {
 
 }  // namespace
 
-constinit const Architecture kLlama{.gguf = "llama", .hf = kNames, .read = read};
+constinit const Architecture kLlama{
+    .gguf = "llama", .hf = kNames, .read = read, .gguf_rows = {.permutes_qk = true}};
 
 }  // namespace weft::model

@@ -40,7 +40,11 @@ Result<ModelSpec> read(Source& source) {
 
 }  // namespace
 
-constinit const Architecture kSmolLm3{
-    .gguf = "smollm3", .hf = kNames, .read = read, .keys = kKeys, .layout = {.fields = kFields}};
+constinit const Architecture kSmolLm3{.gguf = "smollm3",
+                                      .hf = kNames,
+                                      .read = read,
+                                      .keys = kKeys,
+                                      .layout = {.fields = kFields},
+                                      .gguf_rows = {.permutes_qk = true}};
 
 }  // namespace weft::model
