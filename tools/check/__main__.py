@@ -109,7 +109,7 @@ def run_all(fast, report):
         suites.append(sources.FORMAT)
     if report.run(Suite("build", build.build_tests)):
         suites += programs.googletest_suites(build.CHECK / "bin", fast)
-        suites += programs.python_suites(build.CHECK)
+        suites += programs.python_suites(build.CHECK / "bin" / "weft")
         suites.append(programs.cargo_suite())
     else:
         report.skip(Suite("all that needs the build", run=Result), "the build failed")

@@ -9,9 +9,10 @@ SUITES = ("gpu_test", "kernels_test", "backend_gpu_test", "engine_test")
 
 
 def gpu_suites(folder, fast):
-    """Those of SUITES, from the programs in `folder`; one that is missing fails."""
-    return [Suite(name, lambda p=folder / name: programs.run_googletest(p, fast))
-            for name in SUITES]
+    """Those of SUITES, from the programs in `folder`, and tests/gpu; one that is missing fails."""
+    suites = [Suite(name, lambda p=folder / name: programs.run_googletest(p, fast))
+              for name in SUITES]
+    return [*suites, programs.python_suite("gpu", folder / "weft")]
 
 
 def adapter_suite(folder):

@@ -73,18 +73,21 @@ def run_cargo():
     return Result(passed, failed, skips, outcome.output)
 
 
-def python_suites(build):
+def python_suites(weft):
     folders = sorted(path for path in (ROOT / "tests").iterdir() if list(path.glob("test_*.py")))
-    return [Suite(f"tests/{f.name}", lambda f=f: run_python(f, build)) for f in folders]
+    return [python_suite(folder.name, weft) for folder in folders]
 
 
-def run_python(folder, build):
+def python_suite(name, weft):
+    return Suite(f"tests/{name}", lambda: run_python(ROOT / "tests" / name, weft))
+
+
+def run_python(folder, weft):
     with tempfile.TemporaryDirectory() as scratch:
         report = pathlib.Path(scratch) / "report.json"
         runner = ROOT / "tools" / "check" / "run_unittests.py"
-        outcome = run_command(
-            [sys.executable, runner, folder, report], WEFT_BINARY=str(build / "bin" / "weft")
-        )
+        command = [sys.executable, runner, folder, report]
+        outcome = run_command(command, WEFT_BINARY=str(weft))
         if not report.exists():
             return Result(failed=1, output=outcome.output)
         counts = json.loads(report.read_text(encoding="utf-8"))
