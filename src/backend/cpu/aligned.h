@@ -59,8 +59,10 @@ struct Rows {
 class RowBuffer {
  public:
   RowBuffer() = default;
+  // From row to row the address moves on by a line more than a power of two would, or rows that are
+  // read together would fight for the same places of a cache.
   RowBuffer(uint32_t rows, uint32_t max_cols)
-      : stride_(round_up(max_cols, 16U)), values_(rows * stride_) {}
+      : stride_(round_up(max_cols, 16U) + 16), values_(rows * stride_) {}
 
   [[nodiscard]] Rows rows(uint32_t cols) const {
     CHECK(cols <= stride_);

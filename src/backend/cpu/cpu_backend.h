@@ -1,4 +1,4 @@
-// The CPU backend: Highway kernels on a thread pool, weights read in place from the mapped file.
+// The CPU backend: Highway kernels on a thread pool, weights repacked when it is created.
 #pragma once
 
 #include <memory>

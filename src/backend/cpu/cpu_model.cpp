@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <initializer_list>
 
-#include "backend/cpu/float_product.h"
 #include "backend/cpu/pack_weights.h"
 #include "formats/dequantize.h"
 #include "model/features.h"
@@ -78,8 +77,7 @@ Result<CpuLayer> create_layer(const model::ModelSpec& model, const model::LayerS
 void widen(CpuLimits& limits, const Linear& linear) {
   const model::Weight& weight = *linear.weight;
   limits.cols = std::max(limits.cols, weight.cols);
-  const formats::TensorType type = weight.tensor.type;
-  if (is_float(type) || packed_tile_bytes(type, weight.cols) != 0) return;
+  if (packed_tile_bytes(weight.tensor.type, weight.cols) != 0) return;
   limits.decoded_cols = std::max(limits.decoded_cols, weight.cols);
 }
 

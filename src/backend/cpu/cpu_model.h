@@ -1,4 +1,4 @@
-// A ModelSpec as the CPU backend runs it: matrices to be packed or read where they lie, vectors
+// A ModelSpec as the CPU backend runs it: matrices to be packed or decoded when used, vectors
 // decoded, costs counted.
 #pragma once
 

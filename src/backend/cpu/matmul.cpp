@@ -16,7 +16,27 @@ constexpr uint32_t kTasksPerThread = 8;
 
 uint32_t tiles(const Linear& linear) { return ceil_div(linear.weight->rows, kTileRows); }
 
-bool is_packed(const Product& product) { return product.linear->packed != nullptr; }
+// Whether it multiplies integers.
+bool is_quantized(const Linear& linear) {
+  return linear.packed != nullptr && !is_float(linear.weight->tensor.type);
+}
+
+// The tile, decoded to `scratch` if it is not packed.
+PackedTile tile_of(const Linear& linear, uint32_t tile, const DecodeScratch& scratch) {
+  const model::Weight& weight = *linear.weight;
+  if (linear.packed != nullptr) {
+    const size_t tile_bytes = packed_tile_bytes(weight.tensor.type, weight.cols);
+    return {weight.tensor.type, linear.packed + tile * tile_bytes, weight.cols};
+  }
+  const uint32_t first = tile * kTileRows;
+  const size_t row_bytes = weight.tensor.data.size() / weight.rows;
+  return decode_tile({.type = weight.tensor.type,
+                      .data = weight.tensor.data.data() + first * row_bytes,
+                      .row_bytes = row_bytes,
+                      .rows = std::min(kTileRows, weight.rows - first),
+                      .cols = weight.cols},
+                     scratch);
+}
 
 }  // namespace
 
@@ -47,7 +67,7 @@ Result<Linear> Linear::create(const model::Weight& weight,
 Matmul::Matmul(ThreadPool& pool, uint32_t max_rows, uint32_t max_cols, uint32_t decoded_cols)
     : pool_(pool), quantized_(size_t{max_rows} * ceil_div(max_cols, kActivationColumns)) {
   for (uint32_t thread = 0; thread < pool.threads(); ++thread) {
-    workspaces_.push_back({.scratch = FloatScratch(decoded_cols),
+    workspaces_.push_back({.scratch = DecodeScratch(decoded_cols),
                            .out = AlignedArray<float>(size_t{kRowsAtOnce} * kTileRows)});
   }
 }
@@ -61,7 +81,9 @@ uint64_t Matmul::size_bytes() const {
 }
 
 void Matmul::run(const Rows& x, uint32_t rows, std::span<const Product> products) {
-  if (std::ranges::any_of(products, is_packed)) quantize(x, rows);
+  if (std::ranges::any_of(products, [](const Product& p) { return is_quantized(*p.linear); })) {
+    quantize(x, rows);
+  }
   const uint32_t n_tiles =
       std::accumulate(products.begin(), products.end(), 0U,
                       [](uint32_t sum, const Product& p) { return sum + tiles(*p.linear); });
@@ -70,12 +92,12 @@ void Matmul::run(const Rows& x, uint32_t rows, std::span<const Product> products
     const uint32_t first = narrow<uint32_t>(uint64_t{n_tiles} * task / tasks);
     const uint32_t end = narrow<uint32_t>(uint64_t{n_tiles} * (task + 1) / tasks);
     for (uint32_t row = 0; row < rows; row += kRowsAtOnce) {
-      const RowRange range{row, std::min(rows - row, kRowsAtOnce)};
+      const RowRange range = range_of(row, rows);
       uint32_t before = 0;  // tiles of the products before
       for (const Product& product : products) {
         const uint32_t after = before + tiles(*product.linear);
         for (uint32_t tile = std::max(first, before); tile < std::min(end, after); ++tile) {
-          multiply_tile(x, rows, range, product, tile - before, workspaces_[thread]);
+          multiply_tile(x, range, product, tile - before, workspaces_[thread]);
         }
         before = after;
       }
@@ -83,36 +105,38 @@ void Matmul::run(const Rows& x, uint32_t rows, std::span<const Product> products
   });
 }
 
+Matmul::RowRange Matmul::range_of(uint32_t row, uint32_t rows) {
+  const uint32_t first = row / kRowsAtOnce * kRowsAtOnce;
+  return {first, std::min(rows - first, kRowsAtOnce)};
+}
+
+ActivationBlock* Matmul::blocks_of(RowRange range, uint32_t cols) const {
+  return quantized_.data() + size_t{range.first} * ceil_div(cols, kActivationColumns);
+}
+
 void Matmul::quantize(const Rows& x, uint32_t rows) {
   const uint32_t tasks = std::min(rows, pool_.threads() * kTasksPerThread);
   pool_.run(tasks, [&](uint32_t task, uint32_t) {
     for (uint32_t row = rows * task / tasks; row < rows * (task + 1) / tasks; ++row) {
-      quantize_row(x.values(row), quantized_.data() + row, rows);
+      const RowRange range = range_of(row, rows);
+      quantize_row(x.values(row), blocks_of(range, x.cols) + (row - range.first), range.count);
     }
   });
 }
 
-void Matmul::multiply_tile(const Rows& x, uint32_t rows, RowRange range, const Product& product,
-                           uint32_t tile, Workspace& workspace) const {
+void Matmul::multiply_tile(const Rows& x, RowRange range, const Product& product, uint32_t tile,
+                           Workspace& workspace) const {
   const model::Weight& weight = *product.linear->weight;
   CHECK(weight.cols == x.cols && weight.rows == product.y.cols);
   const uint32_t first = tile * kTileRows;
   const uint32_t n = std::min(kTileRows, weight.rows - first);
   float* const out = workspace.out.data();
-  if (product.linear->packed != nullptr) {
-    const size_t tile_bytes = packed_tile_bytes(weight.tensor.type, weight.cols);
-    multiply_quantized({.type = weight.tensor.type,
-                        .data = product.linear->packed + tile * tile_bytes,
-                        .cols = weight.cols},
-                       {quantized_.data() + range.first, rows, range.count}, out);
+  const PackedTile weights = tile_of(*product.linear, tile, workspace.scratch);
+  if (is_quantized(*product.linear)) {
+    multiply_quantized(weights, {blocks_of(range, x.cols), range.count, range.count},
+                       fastest_unit(range.count), out);
   } else {
-    const size_t row_bytes = weight.tensor.data.size() / weight.rows;
-    multiply_float({.type = weight.tensor.type,
-                    .data = weight.tensor.data.data() + first * row_bytes,
-                    .row_bytes = row_bytes,
-                    .rows = n,
-                    .cols = weight.cols},
-                   x.row(range.first), x.stride, range.count, workspace.scratch, out);
+    multiply_floats(weights, {x.row(range.first), x.stride, range.count}, out);
   }
   const std::vector<float>& bias = product.linear->bias;
   for (uint32_t row = 0; row < range.count; ++row) {

@@ -20,7 +20,7 @@ namespace weft::backend {
 // A weight matrix and its bias.
 struct Linear {
   const model::Weight* weight;
-  const std::byte* packed = nullptr;  // its tiles; null: read where it lies in the file
+  const std::byte* packed = nullptr;  // its tiles; null: decoded each time it is used
   std::vector<float> bias;            // empty: none
 
   // An error that names the tensor if its type has no kernel.
@@ -54,10 +54,10 @@ class Matmul {
  private:
   // Rows of activations that are multiplied with one tile after the other: few enough to stay in a
   // second-level cache.
-  static constexpr uint32_t kRowsAtOnce = kMaxFloatRows;
+  static constexpr uint32_t kRowsAtOnce = 64;
 
   struct Workspace {  // of one thread
-    FloatScratch scratch;
+    DecodeScratch scratch;
     AlignedArray<float> out;  // [kRowsAtOnce, kTileRows]
   };
   struct RowRange {
@@ -65,11 +65,15 @@ class Matmul {
   };
 
   void quantize(const Rows& x, uint32_t rows);
-  void multiply_tile(const Rows& x, uint32_t rows, RowRange range, const Product& product,
-                     uint32_t tile, Workspace& workspace) const;
+  // The one of `rows` rows that `row` is in.
+  [[nodiscard]] static RowRange range_of(uint32_t row, uint32_t rows);
+  // Where its activations are, quantised: [cols / kActivationColumns, range.count].
+  [[nodiscard]] ActivationBlock* blocks_of(RowRange range, uint32_t cols) const;
+  void multiply_tile(const Rows& x, RowRange range, const Product& product, uint32_t tile,
+                     Workspace& workspace) const;
 
   ThreadPool& pool_;
-  AlignedArray<ActivationBlock> quantized_;  // [cols / kActivationColumns, rows of the step]
+  AlignedArray<ActivationBlock> quantized_;  // range after range
   std::vector<Workspace> workspaces_;
 };
 

@@ -100,7 +100,7 @@ void read_quads(const TileRows& rows, Quads* quads) {
 }
 
 template <class Source, class Packed>
-void pack(const QuantizedRows& from, std::byte* to) {
+void pack(const SourceRows& from, std::byte* to) {
   using Block = typename Source::Block;
   TileRows rows;
   rows.block = reinterpret_cast<const uint8_t*>(from.data);
@@ -123,7 +123,7 @@ void pack(const QuantizedRows& from, std::byte* to) {
   }
 }
 
-void pack_tile(const QuantizedRows& rows, std::byte* tile) {
+void pack_tile(const SourceRows& rows, std::byte* tile) {
   using enum formats::TensorType;
   switch (rows.type) {
     case kQ4_0:
@@ -151,6 +151,8 @@ void pack_tile(const QuantizedRows& rows, std::byte* tile) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace weft::backend {
@@ -162,6 +164,11 @@ HWY_EXPORT(pack_tile);
 size_t packed_block_bytes(formats::TensorType type) {
   using enum formats::TensorType;
   switch (type) {
+    case kF32:
+      return sizeof(FloatColumn<float>);
+    case kF16:
+    case kBF16:
+      return sizeof(FloatColumn<uint16_t>);
     case kQ4_0:
       return sizeof(PackedQ4_0);
     case kQ4_1:
@@ -183,15 +190,39 @@ size_t packed_block_bytes(formats::TensorType type) {
   }
 }
 
+template <class T>
+void pack_floats(const SourceRows& from, std::byte* to) {
+  constexpr uint32_t kCols = 32;  // at a time, so that each row is read in runs
+  auto* out = reinterpret_cast<FloatColumn<T>*>(to);
+  T block[kTileRows][kCols];
+  for (uint32_t first = 0; first < from.cols; first += kCols, out += kCols) {
+    const uint32_t n = std::min(kCols, from.cols - first);
+    for (uint32_t row = 0; row < kTileRows; ++row) {
+      const std::byte* source = from.data + std::min(row, from.rows - 1) * from.row_bytes;
+      std::memcpy(block[row], source + first * sizeof(T), n * sizeof(T));
+    }
+    for (uint32_t col = 0; col < n; ++col) {
+      for (uint32_t row = 0; row < kTileRows; ++row) out[col].values[row] = block[row][col];
+    }
+  }
+}
+
 }  // namespace
 
 size_t packed_tile_bytes(formats::TensorType type, uint32_t cols) {
   return cols / formats::info(type).block_elements * packed_block_bytes(type);
 }
 
-void pack_tile(const QuantizedRows& rows, std::byte* tile) {
+void pack_tile(const SourceRows& rows, std::byte* tile) {
+  using enum formats::TensorType;
   CHECK(packed_block_bytes(rows.type) != 0 && rows.rows >= 1 && rows.rows <= kTileRows);
-  HWY_DYNAMIC_DISPATCH(pack_tile)(rows, tile);
+  if (rows.type == kF32) {
+    pack_floats<uint32_t>(rows, tile);
+  } else if (rows.type == kF16 || rows.type == kBF16) {
+    pack_floats<uint16_t>(rows, tile);
+  } else {
+    HWY_DYNAMIC_DISPATCH(pack_tile)(rows, tile);
+  }
 }
 
 }  // namespace weft::backend

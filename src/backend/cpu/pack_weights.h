@@ -1,4 +1,4 @@
-// Repacking of quantised rows, as they lie in a file, into tiles (packed_blocks.h).
+// Repacking of rows, as they lie in a file, into tiles (packed_blocks.h).
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace weft::backend {
 
-// At most kTileRows neighbouring rows of a quantised matrix.
-struct QuantizedRows {
+// At most kTileRows neighbouring rows of a matrix.
+struct SourceRows {
   formats::TensorType type;
   const std::byte* data;  // the first row
   size_t row_bytes;
@@ -23,6 +23,6 @@ struct QuantizedRows {
 
 // Writes the tile of `rows`; places without a row repeat the last one. Exact: what a file says in
 // fewer bits is only spread out. `tile` is aligned to 64 bytes.
-void pack_tile(const QuantizedRows& rows, std::byte* tile);
+void pack_tile(const SourceRows& rows, std::byte* tile);
 
 }  // namespace weft::backend

@@ -1,14 +1,29 @@
-// Quantised matrices as their product reads them: tiles of 32 rows side by side, each an array of
-// blocks along the columns. What a row has one of lies beside its neighbours', so a vector lane is
-// a row, and sums need no reduction across lanes.
+// Matrices as their product reads them: tiles of 32 rows side by side, each an array of blocks
+// along the columns. What a row has one of lies beside its neighbours', so a vector lane is a row,
+// and sums need no reduction across lanes.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "formats/tensor_type.h"
+
 namespace weft::backend {
 
 inline constexpr uint32_t kTileRows = 32;
+
+// One tile of a packed matrix.
+struct PackedTile {
+  formats::TensorType type;
+  const std::byte* data;
+  uint32_t cols;
+};
+
+// Floats stay as they are in the file: a block is one column.
+template <class T>
+struct FloatColumn {
+  T values[kTileRows];
+};
 
 // Quants of a group of 32 columns, unsigned. A row has a dword in each array; its byte b belongs to
 // the columns 4 i + b.

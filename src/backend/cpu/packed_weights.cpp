@@ -32,6 +32,24 @@ void pack_one_tile(const Linear& linear, uint32_t tile, std::byte* to) {
             to);
 }
 
+// A piece at a time, so that little of the file is in memory beside its packed form.
+void pack(const Linear& linear, std::byte* to, ThreadPool& pool,
+          const std::function<void(std::span<const std::byte>)>& release) {
+  constexpr size_t kPiece = size_t{4} << 20;
+  const std::span<const std::byte> data = linear.weight->tensor.data;
+  const size_t bytes = tile_bytes(linear);
+  const size_t source_bytes = kTileRows * (data.size() / linear.weight->rows);  // of a tile
+  const auto at_once = static_cast<uint32_t>(std::max<size_t>(1, kPiece / bytes));
+  for (uint32_t first = 0; first < tiles(linear); first += at_once) {
+    const uint32_t n = std::min(at_once, tiles(linear) - first);
+    pool.run(n, [&](uint32_t i, uint32_t) {
+      pack_one_tile(linear, first + i, to + (first + i) * bytes);
+    });
+    const size_t begin = first * source_bytes;
+    if (release) release(data.subspan(begin, std::min(n * source_bytes, data.size() - begin)));
+  }
+}
+
 }  // namespace
 
 LargePages::LargePages(size_t size_bytes) {
@@ -57,14 +75,10 @@ LargePages pack_weights(std::span<Linear* const> linears, ThreadPool& pool,
   LargePages memory(size);
   std::byte* next = memory.bytes().data();
   for (Linear* linear : linears) {
-    const size_t bytes = tile_bytes(*linear);
-    if (bytes == 0) continue;
-    std::byte* const packed = next;
-    pool.run(tiles(*linear),
-             [&](uint32_t tile, uint32_t) { pack_one_tile(*linear, tile, packed + tile * bytes); });
-    linear->packed = packed;
-    next += tiles(*linear) * bytes;
-    if (release) release(linear->weight->tensor.data);
+    if (tile_bytes(*linear) == 0) continue;
+    linear->packed = next;
+    pack(*linear, next, pool, release);
+    next += tiles(*linear) * tile_bytes(*linear);
   }
   return memory;
 }

@@ -7,39 +7,12 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "backend/cpu/amx_product-inl.h"
 #include "backend/cpu/dot_quads-inl.h"
-#include "backend/cpu/packed_quants-inl.h"
+#include "backend/cpu/product_groups-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace weft::backend::HWY_NAMESPACE {
-
-// Far enough ahead to hide the memory's latency, near enough to stay in a second-level cache.
-constexpr size_t kReadAhead = 16 * 1024;
-
-// Vectors of rows that share what is loaded of activations: weights of one take eight registers.
-constexpr size_t kVectors = kLanes == 16 ? 2 : 1;
-
-// A group of 32 columns of kVectors * kLanes rows.
-template <class Packed>
-struct Group {
-  using Reader = ScaleReader<decltype(Packed::scales)>;
-  VU quads[kVectors][8];
-  VF scales[kVectors][Reader::kScaleRuns];
-  VF mins[kVectors];
-};
-
-template <class Packed>
-HWY_INLINE void load_group(const Packed& block, size_t group, size_t row, Group<Packed>& out) {
-  using Reader = typename Group<Packed>::Reader;
-  for (size_t v = 0; v < kVectors; ++v) {
-    const size_t first = row + v * kLanes;
-    unpack(block.quants[group], first, out.quads[v]);
-    for (size_t run = 0; run < Reader::kScaleRuns; ++run) {
-      out.scales[v][run] = Reader::scale(block.scales, group, run, first);
-    }
-    if constexpr (Reader::kHasMins) out.mins[v] = Reader::min(block.scales, group, first);
-  }
-}
 
 // Four neighbouring quants in each lane.
 HWY_INLINE VI broadcast_quad(const int8_t* quants) {
@@ -71,33 +44,25 @@ HWY_INLINE void clear(VI (&sums)[kX][kVectors]) {
   }
 }
 
-// acc[r * kTileRows + i] += the group's products with the blocks x[r], for r < kX. Whatever kX is,
-// always the same floating-point operations in the same order.
+// acc[r * kTileRows + i] += the group's products with the blocks x[r], for r < kX.
 template <class Packed, size_t kX>
 HWY_INLINE void add_products(const Group<Packed>& w, const ActivationBlock* x, float* acc) {
-  using Reader = typename Group<Packed>::Reader;
-  constexpr size_t kRuns = Reader::kScaleRuns;
+  constexpr size_t kRuns = GroupScales<Packed>::kRuns;
   constexpr bool kFullBytes = Packed::kOffset == 128;
-  const DF df;
-  const DI di;
-  VF total[kX][kVectors];
-  for (size_t r = 0; r < kX; ++r) {
-    for (size_t v = 0; v < kVectors; ++v) {
-      total[r][v] = hn::Load(df, acc + r * kTileRows + v * kLanes);
-    }
-  }
   for (size_t run = 0; run < kRuns; ++run) {
     const size_t first = run * 8 / kRuns;
     const size_t end = (run + 1) * 8 / kRuns;
     VI sums[kX][kVectors];
     clear(sums);
     dot<kFullBytes>(w.quads, first, end, &ActivationBlock::high, x, sums);
-    if constexpr (kX == 1) {  // few sums: two chains of additions are done sooner than one
+    if constexpr (kX <= 2) {  // few sums: two chains of additions are done sooner than one
       VI low[kX][kVectors];
       clear(low);
       dot<kFullBytes>(w.quads, first, end, &ActivationBlock::low, x, low);
-      for (size_t v = 0; v < kVectors; ++v) {
-        sums[0][v] = hn::Add(hn::ShiftLeft<8>(sums[0][v]), low[0][v]);
+      for (size_t r = 0; r < kX; ++r) {
+        for (size_t v = 0; v < kVectors; ++v) {
+          sums[r][v] = hn::Add(hn::ShiftLeft<8>(sums[r][v]), low[r][v]);
+        }
       }
     } else {
       for (auto& row : sums) {
@@ -106,39 +71,22 @@ HWY_INLINE void add_products(const Group<Packed>& w, const ActivationBlock* x, f
       dot<kFullBytes>(w.quads, first, end, &ActivationBlock::low, x, sums);
     }
     for (size_t r = 0; r < kX; ++r) {
-      const int32_t x_sum = kRuns == 1 ? x[r].sums[0] + x[r].sums[1] : x[r].sums[run];
-      const VF x_scale = hn::Set(df, x[r].scale);
       for (size_t v = 0; v < kVectors; ++v) {
-        VI sum = sums[r][v];
-        if constexpr (Packed::kOffset != 0) {
-          sum = hn::Sub(sum, hn::Set(di, Packed::kOffset * x_sum));
-        }
-        const VF scale = hn::Mul(w.scales[v][run], x_scale);
-        total[r][v] = hn::MulAdd(scale, hn::ConvertTo(df, sum), total[r][v]);
+        accumulate(w.scales, run, v, x[r], sums[r][v], acc + r * kTileRows + v * kLanes);
       }
-    }
-  }
-  for (size_t r = 0; r < kX; ++r) {
-    for (size_t v = 0; v < kVectors; ++v) {
-      if constexpr (Reader::kHasMins) {
-        total[r][v] = hn::MulAdd(w.mins[v], hn::Set(df, x[r].sum), total[r][v]);
-      }
-      hn::Store(total[r][v], df, acc + r * kTileRows + v * kLanes);
     }
   }
 }
 
 template <class Packed>
-void multiply(const std::byte* data, size_t cols, const QuantizedActivations& x, float* out) {
+void multiply_vectors(const std::byte* data, size_t cols, const QuantizedActivations& x,
+                      float* out) {
   const auto* block = reinterpret_cast<const Packed*>(data);
   const ActivationBlock* x_group = x.data;
   std::memset(out, 0, x.rows * kTileRows * sizeof(float));
   for (size_t col = 0; col < cols; col += 32 * Packed::kGroups, ++block) {
     for (size_t group = 0; group < Packed::kGroups; ++group, x_group += x.stride) {
-      const auto* ahead = reinterpret_cast<const char*>(&block->quants[group]) + kReadAhead;
-      for (size_t i = 0; i < sizeof(Packed) / Packed::kGroups; i += 64) {
-        __builtin_prefetch(ahead + i, 0, 2);
-      }
+      prefetch_group(*block, group);
       for (size_t row = 0; row < kTileRows; row += kVectors * kLanes) {
         Group<Packed> w;
         load_group(*block, group, row, w);
@@ -156,25 +104,34 @@ void multiply(const std::byte* data, size_t cols, const QuantizedActivations& x,
   }
 }
 
-void multiply_tile(const PackedTile& tile, const QuantizedActivations& x, float* out) {
+template <class Packed>
+void multiply(const PackedTile& tile, const QuantizedActivations& x, [[maybe_unused]] Unit unit,
+              float* out) {
+#if HWY_TARGET == HWY_AVX3_DL && defined(__x86_64__)
+  if (unit == Unit::kAmx) return multiply_amx<Packed>(tile.data, tile.cols, x, out);
+#endif
+  multiply_vectors<Packed>(tile.data, tile.cols, x, out);
+}
+
+void multiply_tile(const PackedTile& tile, const QuantizedActivations& x, Unit unit, float* out) {
   using enum formats::TensorType;
   switch (tile.type) {
     case kQ4_0:
-      return multiply<PackedQ4_0>(tile.data, tile.cols, x, out);
+      return multiply<PackedQ4_0>(tile, x, unit, out);
     case kQ4_1:
-      return multiply<PackedQ4_1>(tile.data, tile.cols, x, out);
+      return multiply<PackedQ4_1>(tile, x, unit, out);
     case kQ5_0:
-      return multiply<PackedQ5_0>(tile.data, tile.cols, x, out);
+      return multiply<PackedQ5_0>(tile, x, unit, out);
     case kQ5_1:
-      return multiply<PackedQ5_1>(tile.data, tile.cols, x, out);
+      return multiply<PackedQ5_1>(tile, x, unit, out);
     case kQ8_0:
-      return multiply<PackedQ8_0>(tile.data, tile.cols, x, out);
+      return multiply<PackedQ8_0>(tile, x, unit, out);
     case kQ4_K:
-      return multiply<PackedQ4_K>(tile.data, tile.cols, x, out);
+      return multiply<PackedQ4_K>(tile, x, unit, out);
     case kQ5_K:
-      return multiply<PackedQ5_K>(tile.data, tile.cols, x, out);
+      return multiply<PackedQ5_K>(tile, x, unit, out);
     case kQ6_K:
-      return multiply<PackedQ6_K>(tile.data, tile.cols, x, out);
+      return multiply<PackedQ6_K>(tile, x, unit, out);
     default:
       return;
   }
@@ -184,6 +141,7 @@ void multiply_tile(const PackedTile& tile, const QuantizedActivations& x, float*
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#include "backend/cpu/amx.h"
 #include "backend/cpu/pack_weights.h"
 #include "base/check.h"
 
@@ -191,9 +149,16 @@ namespace weft::backend {
 
 HWY_EXPORT(multiply_tile);
 
-void multiply_quantized(const PackedTile& tile, const QuantizedActivations& x, float* out) {
+Unit fastest_unit(uint32_t rows) {
+  constexpr uint32_t kEnoughRows = 16;
+  return rows >= kEnoughRows && amx::available() ? Unit::kAmx : Unit::kVectors;
+}
+
+void multiply_quantized(const PackedTile& tile, const QuantizedActivations& x, Unit unit,
+                        float* out) {
   CHECK(packed_tile_bytes(tile.type, tile.cols) != 0);
-  HWY_DYNAMIC_DISPATCH(multiply_tile)(tile, x, out);
+  CHECK(unit != Unit::kAmx || amx::available());
+  HWY_DYNAMIC_DISPATCH(multiply_tile)(tile, x, unit, out);
 }
 
 }  // namespace weft::backend

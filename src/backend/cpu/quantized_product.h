@@ -6,16 +6,8 @@
 
 #include "backend/cpu/packed_blocks.h"
 #include "backend/cpu/quantize_row.h"
-#include "formats/tensor_type.h"
 
 namespace weft::backend {
-
-// One tile of a packed matrix: kTileRows rows.
-struct PackedTile {
-  formats::TensorType type;
-  const std::byte* data;
-  uint32_t cols;
-};
 
 // Activations of `rows` rows: the block of row r and group g of 32 columns is data[g * stride + r].
 struct QuantizedActivations {
@@ -24,9 +16,17 @@ struct QuantizedActivations {
   uint32_t rows;
 };
 
+// What multiplies. The result's bits are the same.
+enum class Unit : uint8_t {
+  kVectors,
+  kAmx,  // only where amx::available(); an instruction set below AVX3_DL uses its vectors
+};
+[[nodiscard]] Unit fastest_unit(uint32_t rows);  // of activations
+
 // out[r * kTileRows + i] = row i of the tile . row r of x. `out` is aligned to 64 bytes.
 // An element is the sum over groups of 32 columns, in order, of exact integer products times the
 // scales, so its bits do not depend on the other rows of x.
-void multiply_quantized(const PackedTile& tile, const QuantizedActivations& x, float* out);
+void multiply_quantized(const PackedTile& tile, const QuantizedActivations& x, Unit unit,
+                        float* out);
 
 }  // namespace weft::backend

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "backend/cpu/aligned.h"
+#include "backend/cpu/amx.h"
 #include "backend/cpu/pack_weights.h"
 #include "backend/cpu/testing/instruction_sets.h"
 #include "backend/cpu/testing/random.h"
@@ -25,7 +26,7 @@ constexpr TensorType kTypes[] = {TensorType::kQ4_0, TensorType::kQ4_1, TensorTyp
                                  TensorType::kQ5_K, TensorType::kQ6_K};
 
 struct Case {
-  QuantizedRows weights;
+  SourceRows weights;
   std::vector<std::byte> bytes;
   std::vector<float> decoded;           // [rows, cols]
   std::vector<float> x;                 // [n_x, cols]
@@ -46,12 +47,13 @@ struct Case {
     return blocks[col / kActivationColumns * n_x + r];
   }
 
-  [[nodiscard]] std::vector<float> multiply(uint32_t first_x, uint32_t n) const {
+  [[nodiscard]] std::vector<float> multiply(uint32_t first_x, uint32_t n,
+                                            Unit unit = Unit::kVectors) const {
     const AlignedArray<float> out(n * kTileRows);
     std::ranges::fill(out.values(), std::numeric_limits<float>::quiet_NaN());
     const AlignedArray<std::byte> tile(packed_tile_bytes(weights.type, weights.cols));
     pack_tile(weights, tile.data());
-    multiply_quantized({weights.type, tile.data(), weights.cols}, {&blocks[first_x], n_x, n},
+    multiply_quantized({weights.type, tile.data(), weights.cols}, {&blocks[first_x], n_x, n}, unit,
                        out.data());
     return {out.values().begin(), out.values().end()};
   }
@@ -116,6 +118,17 @@ TEST(QuantizedProduct, BitsDoNotDependOnTheOtherRowsOfActivations) {
   }
 }
 
+TEST(QuantizedProduct, AmxGivesTheBitsOfVectors) {
+  if (!amx::available()) GTEST_SKIP() << "This processor has no AMX.";
+  for (const TensorType type : kTypes) {
+    SCOPED_TRACE(formats::info(type).name);
+    for (const uint32_t n : {1U, 5U, 16U, 17U, 40U}) {
+      const Case c(type, 32, 1536, n);
+      EXPECT_EQ(c.multiply(0, n, Unit::kAmx), c.multiply(0, n)) << n;
+    }
+  }
+}
+
 TEST(QuantizedProduct, ExtremeQuantsAreExact) {
   // All weights and activations at the ends of their ranges: the largest sums there are.
   for (const auto fill : {std::byte{0x00}, std::byte{0x7f}, std::byte{0x80}, std::byte{0xff}}) {
@@ -132,6 +145,9 @@ TEST(QuantizedProduct, ExtremeQuantsAreExact) {
       const auto [value, tolerance] = c.expected(0, 0);
       EXPECT_NEAR(c.multiply(0, 1)[0], value, std::abs(value) * 0x1p-23);
     });
+    if (amx::available()) {
+      EXPECT_EQ(c.multiply(0, 1, Unit::kAmx), c.multiply(0, 1));
+    }
   }
 }
 

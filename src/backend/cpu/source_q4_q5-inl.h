@@ -19,12 +19,6 @@ namespace weft::backend::HWY_NAMESPACE {
 //   kLoads, kRuns         a load of 16 bytes a row gives kRuns runs of 16 columns
 //   column(load, run)     the first column of a run within the block
 //   load(rows, row, load) the runs of rows row, row + 4, ... as unsigned bytes
-//   kScaleColumns         16 or 32: columns that share a scale
-//   kOffset, kHasMins     see WeightTile; offset 128: quants take all eight bits
-//   kLoads, kRuns         a load of 16 bytes a row gives kRuns runs of 16 columns
-//   column(load, run)     the first column of a run
-//   load(rows, row, load) the runs of rows row, row + 4, ... as unsigned bytes
-//   scales(rows, scales, mins)  of one block, [.][kTileRows] each
 
 template <size_t kRuns>
 struct Runs {

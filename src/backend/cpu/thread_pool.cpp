@@ -29,7 +29,7 @@ bool spin_until(const Done& done) {
 
 }  // namespace
 
-ThreadPool::ThreadPool(uint32_t threads) {
+ThreadPool::ThreadPool(uint32_t threads) : shares_(threads) {
   CHECK(threads >= 1);
   workers_.reserve(threads - 1);
   for (uint32_t thread = 1; thread < threads; ++thread) {
@@ -46,17 +46,21 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::run_loop(uint32_t count, Loop loop) {
-  if (count == 0) return;
-  if (count == 1 || workers_.empty()) {
-    for (uint32_t index = 0; index < count; ++index) loop.call(loop.object, index, 0);
+void ThreadPool::run_loop(Loop loop) {
+  if (loop.count == 0) return;
+  if (loop.count == 1 || workers_.empty()) {
+    for (uint32_t index = 0; index < loop.count; ++index) loop.call(loop.object, index, 0);
     return;
   }
   loop_ = loop;
-  unfinished_ = count;
-  const uint64_t number = (unclaimed_.load(std::memory_order_relaxed) >> 32) + 1;
-  unclaimed_ = (number << 32) | count;
-  // A worker counts itself asleep before it looks at unclaimed_ for the last time: either it sees
+  unfinished_ = loop.count;
+  const uint32_t number = loop_number_.load(std::memory_order_relaxed) + 1;
+  for (uint32_t share = 0; share < threads(); ++share) {
+    const uint32_t first = share == 0 ? 0 : end_of(share - 1);
+    shares_[share].unclaimed = (uint64_t{number} << 32) | (end_of(share) - first);
+  }
+  loop_number_ = number;
+  // A worker counts itself asleep before it looks at loop_number_ for the last time: either it sees
   // this loop, or it is seen here.
   if (sleeping_workers_ > 0) {
     {
@@ -69,13 +73,25 @@ void ThreadPool::run_loop(uint32_t count, Loop loop) {
   wait_for_end();
 }
 
-bool ThreadPool::run_one_task(uint32_t thread) {
-  uint64_t unclaimed = unclaimed_.load(std::memory_order_acquire);
+// Where the tasks of a share of the current loop end: those of the next one begin.
+uint32_t ThreadPool::end_of(uint32_t share) const {
+  return static_cast<uint32_t>(uint64_t{loop_.count} * (share + 1) / threads());
+}
+
+std::optional<uint32_t> ThreadPool::claim(uint32_t share) {
+  std::atomic<uint64_t>& state = shares_[share].unclaimed;
+  uint64_t unclaimed = state.load(std::memory_order_acquire);
   do {
-    if ((unclaimed & kCountMask) == 0) return false;
-  } while (!unclaimed_.compare_exchange_weak(unclaimed, unclaimed - 1, std::memory_order_acq_rel));
-  const auto index = static_cast<uint32_t>(unclaimed & kCountMask) - 1;
-  loop_.call(loop_.object, index, thread);
+    if ((unclaimed & kCountMask) == 0) return std::nullopt;
+  } while (!state.compare_exchange_weak(unclaimed, unclaimed - 1, std::memory_order_acq_rel));
+  return end_of(share) - static_cast<uint32_t>(unclaimed & kCountMask);
+}
+
+bool ThreadPool::run_one_task(uint32_t thread) {
+  std::optional<uint32_t> index;
+  for (uint32_t i = 0; i < threads() && !index; ++i) index = claim((thread + i) % threads());
+  if (!index) return false;
+  loop_.call(loop_.object, *index, thread);
   if (unfinished_.fetch_sub(1) == 1 && caller_sleeps_) {
     {
       const std::lock_guard lock(mutex_);
@@ -87,13 +103,16 @@ bool ThreadPool::run_one_task(uint32_t thread) {
 
 void ThreadPool::work(uint32_t thread) {
   while (!stop_) {
-    if (!run_one_task(thread)) wait_for_work();
+    const uint32_t last_loop = loop_number_;
+    while (run_one_task(thread)) {
+    }
+    wait_for_work(last_loop);
   }
 }
 
-void ThreadPool::wait_for_work() {
-  const auto arrived = [this] {
-    return (unclaimed_.load() & kCountMask) != 0 || stop_.load(std::memory_order_relaxed);
+void ThreadPool::wait_for_work(uint32_t last_loop) {
+  const auto arrived = [&] {
+    return loop_number_.load() != last_loop || stop_.load(std::memory_order_relaxed);
   };
   if (spin_until(arrived)) return;
   std::unique_lock lock(mutex_);

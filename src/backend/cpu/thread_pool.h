@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -12,8 +13,10 @@
 namespace weft::backend {
 
 // The calling thread is one of the `threads`; the others wait, first spinning for a few
-// microseconds (a decode step has hundreds of short loops), then asleep. Tasks are claimed one by
-// one, so a thread that another process has pushed off its core delays only the task it is in.
+// microseconds (a decode step has hundreds of short loops), then asleep. Each thread has a run of
+// neighbouring tasks of its own, so that what it reads of weights is in one piece and the same in
+// each step; one that is done takes tasks of others, so a thread that another process has pushed
+// off its core delays only the task it is in.
 class ThreadPool {
  public:
   explicit ThreadPool(uint32_t threads);
@@ -21,34 +24,44 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  [[nodiscard]] uint32_t threads() const { return static_cast<uint32_t>(workers_.size()) + 1; }
+  [[nodiscard]] uint32_t threads() const { return static_cast<uint32_t>(shares_.size()); }
 
   // Calls task(index, thread) once for each index below `count`, in any order, on any thread, and
   // returns when all are done. No two calls run at once with the same `thread`, which is below
   // threads(). One loop at a time; a task starts no loop of its own.
   template <class Task>
   void run(uint32_t count, const Task& task) {
-    run_loop(count,
-             {.object = &task, .call = [](const void* object, uint32_t index, uint32_t thread) {
+    run_loop({.count = count,
+              .object = &task,
+              .call = [](const void* object, uint32_t index, uint32_t thread) {
                 (*static_cast<const Task*>(object))(index, thread);
               }});
   }
 
  private:
   struct Loop {
+    uint32_t count;
     const void* object;
     void (*call)(const void* object, uint32_t index, uint32_t thread);
   };
 
-  void run_loop(uint32_t count, Loop loop);
+  // The tasks of one thread that nobody has claimed yet: how many, in the low half, and the loop's
+  // number in the high half. They are claimed in order, by one compare-and-swap, so a late thread
+  // can never take a task of another loop for its own.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> unclaimed{0};
+  };
+
+  void run_loop(Loop loop);
   void work(uint32_t thread);
   bool run_one_task(uint32_t thread);
-  void wait_for_work();
+  [[nodiscard]] std::optional<uint32_t> claim(uint32_t share);
+  [[nodiscard]] uint32_t end_of(uint32_t share) const;
+  void wait_for_work(uint32_t last_loop);
   void wait_for_end();
 
-  // Tasks not yet claimed, in the low half, and the loop's number in the high half. Claiming is
-  // one compare-and-swap, so a late thread can never take a task of another loop for its own.
-  std::atomic<uint64_t> unclaimed_{0};
+  std::vector<Share> shares_;  // a thread each
+  std::atomic<uint32_t> loop_number_{0};
   std::atomic<uint32_t> unfinished_{0};  // tasks of the current loop
   Loop loop_{};                          // stable while a task of it is unfinished
 
