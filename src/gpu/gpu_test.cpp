@@ -243,7 +243,7 @@ TEST_F(GpuTest, TimesEachDispatch) {
     auto timer = device_->create_timer(Timing::kDispatches, 3);
     ASSERT_TRUE(timer) << timer.error().message();
     // In one pass the end of a dispatch is the beginning of the next.
-    const size_t most = adapter.has_timestamps_in_passes ? 4 : 3;
+    const size_t most = adapter.has_timestamps_in_passes ? 5 : 3;
     for (const size_t dispatches : {2, 7}) {
       Recorder recorder = device_->record(*timer);
       for (size_t i = 0; i < dispatches; ++i) scale.record(recorder, 0);
@@ -277,7 +277,7 @@ TEST_F(GpuTest, TimesWhatLiesBetweenCopies) {
   ASSERT_TRUE(spans) << spans.error().message();
   ASSERT_EQ(spans->size(), 2U);
   EXPECT_LT((*spans)[0].begin_ns, (*spans)[0].end_ns);
-  EXPECT_LE((*spans)[0].end_ns, (*spans)[1].end_ns);
+  EXPECT_LE((*spans)[0].end_ns, (*spans)[1].begin_ns);
 }
 
 TEST_F(GpuTest, LossIsAnErrorOfEveryWaitAndAnotherDeviceWorks) {

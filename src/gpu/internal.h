@@ -133,8 +133,6 @@ struct TimerState {
   uint32_t capacity;
   uint32_t used = 0;                                      // queries of this recording
   std::vector<std::pair<uint32_t, uint32_t>> spans = {};  // queries of its begin and end
-
-  [[nodiscard]] bool has_room() const { return used + 2 <= capacity; }
 };
 
 }  // namespace weft::gpu

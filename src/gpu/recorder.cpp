@@ -73,38 +73,39 @@ Recorder::Recorder(DeviceState& device, TimerState* timer)
       timer_(timer),
       encoder_(wgpuDeviceCreateCommandEncoder(device.device.get(), nullptr)) {}
 
+// A timestamp inside a pass waits for all work before it, of earlier submissions too. One that
+// opens a pass does not: it is what adapters without the former have.
 void Recorder::begin_pass() {
   if (pass_) return;
-  WGPUPassTimestampWrites times{.endOfPassWriteIndex = WGPU_QUERY_SET_INDEX_UNDEFINED};
+  WGPUPassTimestampWrites around{};
   WGPUComputePassDescriptor descriptor{};
-  if (timer_ != nullptr && timer_->has_room()) {
-    times.querySet = timer_->queries.get();
-    times.beginningOfPassWriteIndex = timer_->used++;
-    if (!splits_pass()) {
-      times.endOfPassWriteIndex = timer_->used++;
-      timer_->spans.emplace_back(times.beginningOfPassWriteIndex, times.endOfPassWriteIndex);
-    }
-    descriptor.timestampWrites = &times;
+  is_timed_ = timer_ != nullptr && timer_->used + 2 <= timer_->capacity;
+  if (is_timed_ && !timer_->in_passes) {
+    around = {.querySet = timer_->queries.get(),
+              .beginningOfPassWriteIndex = timer_->used,
+              .endOfPassWriteIndex = timer_->used + 1};
+    timer_->spans.emplace_back(timer_->used, timer_->used + 1);
+    timer_->used += 2;
+    descriptor.timestampWrites = &around;
   }
   pass_ = Handle(wgpuCommandEncoderBeginComputePass(encoder_.get(), &descriptor));
+  if (is_timed_ && timer_->in_passes) write_timestamp();
 }
 
-bool Recorder::splits_pass() const {
-  return timer_->timing == Timing::kDispatches && timer_->in_passes;
+void Recorder::write_timestamp() {
+  wgpuComputePassEncoderWriteTimestamp(pass_.get(), timer_->queries.get(), timer_->used++);
 }
 
-// After a dispatch.
+// A span from the timestamp before, where the pass has such.
 void Recorder::end_span() {
-  if (timer_ == nullptr || timer_->timing == Timing::kPasses) return;
-  if (!splits_pass()) return end_pass();
-  if (!timer_->has_room()) return;
-  const uint32_t end = timer_->used++;
-  timer_->spans.emplace_back(end - 1, end);
-  wgpuComputePassEncoderWriteTimestamp(pass_.get(), timer_->queries.get(), end);
+  if (!is_timed_ || !timer_->in_passes || timer_->used == timer_->capacity) return;
+  timer_->spans.emplace_back(timer_->used - 1, timer_->used);
+  write_timestamp();
 }
 
 void Recorder::end_pass() {
   if (!pass_) return;
+  if (timer_ != nullptr && timer_->timing == Timing::kPasses) end_span();
   wgpuComputePassEncoderEnd(pass_.get());
   pass_ = {};
 }
@@ -121,7 +122,9 @@ void Recorder::dispatch(const Pipeline& pipeline, const BindGroup& group,
     wgpuComputePassEncoderSetImmediates(pass, 0, immediates.data(), immediates.size());
   }
   wgpuComputePassEncoderDispatchWorkgroups(pass, x, y, z);
+  if (timer_ == nullptr || timer_->timing == Timing::kPasses) return;
   end_span();
+  if (!timer_->in_passes) end_pass();
 }
 
 void Recorder::copy(const Buffer& from, uint64_t from_offset, const Buffer& to, uint64_t to_offset,

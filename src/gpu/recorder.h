@@ -89,12 +89,13 @@ class Recorder {
   void begin_pass();
   void end_pass();
   void end_span();
-  [[nodiscard]] bool splits_pass() const;  // there is a timer
+  void write_timestamp();
 
   DeviceState* device_;
   TimerState* timer_;
   Handle<WGPUCommandEncoderImpl> encoder_;
   Handle<WGPUComputePassEncoderImpl> pass_;
+  bool is_timed_ = false;  // the pass
   std::vector<ReadbackState*> readbacks_;
 };
 
