@@ -28,7 +28,7 @@ using engine::ThroughputCase;
 using Json = nlohmann::ordered_json;
 
 struct BenchOptions {
-  engine::ModelOptions model;
+  ModelOptions model;
   std::vector<uint32_t> prompts{512};
   std::vector<uint32_t> generated{128};
   std::vector<uint32_t> depths{0};

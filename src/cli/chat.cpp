@@ -26,7 +26,7 @@ constexpr const char* kHelp =
     "/exit         end; so does Ctrl-D. Ctrl-C stops an answer.\n";
 
 struct ChatOptions {
-  engine::ModelOptions model;
+  ModelOptions model;
   engine::Request request;
   std::string system;
 };

@@ -26,7 +26,7 @@ namespace {
 constexpr uint32_t kPerplexityContext = 512;  // llama.cpp's default
 
 struct PerplexityCommand {
-  engine::ModelOptions model;
+  ModelOptions model;
   std::filesystem::path text;
   uint32_t chunks = 0;
   std::filesystem::path save_logits;  // empty: nowhere
@@ -34,13 +34,13 @@ struct PerplexityCommand {
 };
 
 struct DivergenceCommand {
-  engine::ModelOptions model;
+  ModelOptions model;
   std::filesystem::path base;
   bool json = false;
 };
 
 struct LogitsCommand {
-  engine::ModelOptions model;
+  ModelOptions model;
   std::vector<Token> tokens;
   std::filesystem::path out;
   bool all = false;

@@ -1,4 +1,4 @@
-// `weft inspect FILE`: metadata, tensors and memory of a GGUF file.
+// `weft inspect MODEL`: metadata, tensors and memory of a model.
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -7,29 +7,45 @@
 
 #include "cli/commands.h"
 #include "cli/inspect_report.h"
+#include "cli/model_choice.h"
 
 namespace weft::cli {
 namespace {
 
 struct Inspect {
-  std::filesystem::path file;
+  ModelChoice model;
   bool json = false;
 };
 
-Result<ExitCode> run(const Inspect& inspect) {
-  WEFT_ASSIGN(const formats::GgufFile file, formats::GgufFile::open(inspect.file));
-  if (inspect.json) {
-    using Json = nlohmann::ordered_json;
-    fmt::print("{}\n", inspect_json(file).dump(-1, ' ', true, Json::error_handler_t::replace));
+template <class Model>
+void print(const Model& model, bool json) {
+  using Json = nlohmann::ordered_json;
+  if (json) {
+    fmt::print("{}\n", inspect_json(model).dump(-1, ' ', true, Json::error_handler_t::replace));
   } else {
-    fmt::print("{}", inspect_text(file));
+    fmt::print("{}", inspect_text(model));
+  }
+}
+
+Result<ExitCode> run(const Inspect& inspect) {
+  WEFT_ASSIGN(const std::filesystem::path path, model_path(inspect.model));
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    WEFT_ASSIGN(const model::HfFolder folder, model::HfFolder::open(path));
+    print(folder, inspect.json);
+  } else {
+    WEFT_ASSIGN(const formats::GgufFile file, formats::GgufFile::open(path));
+    print(file, inspect.json);
   }
   return kOk;
 }
 
 Action add(CLI::App& app) {
   const auto inspect = std::make_shared<Inspect>();
-  app.add_option("FILE", inspect->file, "A GGUF file")->required();
+  app.add_option("MODEL", inspect->model.model,
+                 "A GGUF file, a Hugging Face folder, or a name that 'weft list' shows")
+      ->required();
+  add_model_dir(app, inspect->model.folders);
   app.add_flag("--json", inspect->json, "Print one JSON object");
   return [inspect] { return run(*inspect); };
 }
@@ -41,7 +57,7 @@ const Command kInspect = {
     .summary = "Show metadata, tensors and memory of a model file",
     .examples =
         "  weft inspect model.gguf\n"
-        "  weft inspect model.gguf --json\n",
+        "  weft inspect Llama-3.2-1B-Instruct/ --json\n",
     .add = add,
 };
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <functional>
 #include <map>
+#include <numeric>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -81,17 +83,20 @@ ordered_json tensor_json(const TensorView& tensor) {
           {"size_bytes", tensor.data.size()}};
 }
 
+std::string cut(const std::string& text) {
+  constexpr size_t kMaxBytes = 80;
+  return text.size() <= kMaxBytes ? text : text.substr(0, kMaxBytes) + "...";
+}
+
 // A value on one line.
 std::string value_text(const GgufFile& file, const formats::GgufEntry& entry) {
-  constexpr size_t kMaxBytes = 80;
   if (entry.value.type == GgufType::kArray) {
     const bool cut = entry.value.count > kShownElements;
     std::string list = dump(first_elements(file, entry));
     if (cut) list.replace(list.size() - 1, 1, ",...]");
     return fmt::format("{} x {}", entry.value.count, list);
   }
-  std::string text = dump(value_json(file, entry));
-  return text.size() <= kMaxBytes ? text : text.substr(0, kMaxBytes) + "...";
+  return cut(dump(value_json(file, entry)));
 }
 
 void append_model(std::string& out, const ordered_json& report) {
@@ -106,6 +111,32 @@ void append_model(std::string& out, const ordered_json& report) {
   for (const auto& [role, bytes] : report["memory"].items()) {
     fmt::format_to(to, "  {:<16} {:>9}\n", role, size_text(bytes.get<uint64_t>()));
   }
+}
+
+ordered_json tensor_json(const formats::SafeTensor& tensor) {
+  return {{"name", tensor.name},
+          {"type", tensor.dtype},
+          {"shape", tensor.shape},
+          {"offset", tensor.offset},
+          {"size_bytes", tensor.data.size()}};
+}
+
+// What the program makes of it, or why nothing.
+void add_model(ordered_json& report, const Result<model::ModelSpec>& spec, uint64_t elements) {
+  report["parameters"] = spec ? spec->parameters() : elements;
+  if (!spec) {
+    report["unsupported"] = spec.error().message();
+    return;
+  }
+  report["quantization"] = spec->quantization();
+  std::map<model::WeightRole, uint64_t> by_role;
+  spec->for_each_weight([&](model::WeightRole role, const model::Weight& weight) {
+    by_role[role] += weight.tensor.data.size();
+  });
+  for (const auto& [role, bytes] : by_role) {
+    report["memory"][std::string(model::name(role))] = bytes;
+  }
+  report["memory"]["total"] = spec->weight_bytes();
 }
 
 }  // namespace
@@ -125,21 +156,28 @@ ordered_json inspect_json(const GgufFile& file) {
     report["tensors"].push_back(tensor_json(tensor));
     elements += tensor.elements();
   }
-  const auto spec = model::spec_from_gguf(file);
-  report["parameters"] = spec ? spec->parameters() : elements;
-  if (!spec) {
-    report["unsupported"] = spec.error().message();
-    return report;
+  add_model(report, model::spec_from_gguf(file), elements);
+  return report;
+}
+
+ordered_json inspect_json(const model::HfFolder& folder) {
+  ordered_json report = {{"file", folder.path().string()},
+                         {"size_bytes", 0},
+                         {"format", "safetensors"},
+                         {"metadata", folder.config()},
+                         {"tensors", ordered_json::array()}};
+  uint64_t elements = 0;
+  uint64_t bytes = 0;
+  for (const formats::SafetensorsFile& file : folder.weights().files()) {
+    for (const formats::SafeTensor& tensor : file.tensors()) {
+      report["tensors"].push_back(tensor_json(tensor));
+      bytes += tensor.data.size();
+      elements += std::accumulate(tensor.shape.begin(), tensor.shape.end(), uint64_t{1},
+                                  std::multiplies<>());
+    }
   }
-  report["quantization"] = spec->quantization();
-  std::map<model::WeightRole, uint64_t> by_role;
-  spec->for_each_weight([&](model::WeightRole role, const model::Weight& weight) {
-    by_role[role] += weight.tensor.data.size();
-  });
-  for (const auto& [role, bytes] : by_role) {
-    report["memory"][std::string(model::name(role))] = bytes;
-  }
-  report["memory"]["total"] = spec->weight_bytes();
+  report["size_bytes"] = bytes;
+  add_model(report, model::spec_from_folder(folder), elements);
   return report;
 }
 
@@ -159,6 +197,26 @@ std::string inspect_text(const GgufFile& file) {
                    size_text(tensor.data.size()));
   }
   append_model(out, inspect_json(file));
+  return out;
+}
+
+std::string inspect_text(const model::HfFolder& folder) {
+  const ordered_json report = inspect_json(folder);
+  std::string out = fmt::format("{}: safetensors, {}\n", formats::quote(folder.path().string()),
+                                size_text(report["size_bytes"].get<uint64_t>()));
+  auto to = std::back_inserter(out);
+  fmt::format_to(to, "\n{} fields of config.json\n", report["metadata"].size());
+  for (const auto& [name, value] : report["metadata"].items()) {
+    fmt::format_to(to, "  {:<44} {}\n", formats::quote(name), cut(dump(value)));
+  }
+  fmt::format_to(to, "\n{} tensors\n", report["tensors"].size());
+  for (const ordered_json& tensor : report["tensors"]) {
+    fmt::format_to(to, "  {:<48} {:<8} {:<18} {:>9}\n",
+                   formats::quote(tensor["name"].get<std::string>()),
+                   tensor["type"].get<std::string>(), tensor["shape"].dump(),
+                   size_text(tensor["size_bytes"].get<uint64_t>()));
+  }
+  append_model(out, report);
   return out;
 }
 

@@ -1,12 +1,9 @@
 #include "cli/load_model.h"
 
-#include "cli/options.h"
-
 namespace weft::cli {
 
-Result<std::unique_ptr<engine::LoadedModel>> load_model(engine::ModelOptions options,
-                                                        Progress& progress) {
-  WEFT_ASSIGN(options.path, model_path(options));
+Result<std::unique_ptr<engine::LoadedModel>> load_model(ModelOptions options, Progress& progress) {
+  WEFT_ASSIGN(options.path, model_path(options.choice));
   const engine::LoadListener listener{
       .on_progress = [&progress](uint64_t done,
                                  uint64_t total) { progress.update("loading", done, total); },

@@ -4,12 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
-
 namespace weft::cli {
 namespace {
-
-constexpr const char* kDefaultModel = "SmolLM2-135M-Instruct.Q4_1.gguf";
 
 // "TOKEN(+|-)BIAS", as llama.cpp writes it: 15043+1.5; "-inf" forbids the token.
 sample::LogitBias parse_logit_bias(const std::string& text) {
@@ -58,8 +54,8 @@ void add_sampling_options(CLI::App& app, sample::Params& params) {
 
 }  // namespace
 
-void add_model_options(CLI::App& app, engine::ModelOptions& options) {
-  app.add_option("-m,--model", options.path, "Model file (GGUF); without it, the default model");
+void add_model_options(CLI::App& app, ModelOptions& options) {
+  add_model_choice(app, options.choice);
   app.add_option("--device", options.device,
                  "auto, cpu, gpu, gpu:N, or a part of an adapter's name (see 'weft devices')")
       ->check([](const std::string& name) { return name.empty() ? "it names no device" : ""; })
@@ -92,18 +88,6 @@ void add_answer_options(CLI::App& app, engine::Request& request) {
       ->allow_extra_args(false);
   app.add_flag("--ignore-eos", request.ignore_eos, "Go on where the model would end");
   add_sampling_options(app, request.sampling);
-}
-
-Result<std::filesystem::path> model_path(const engine::ModelOptions& options) {
-  if (!options.path.empty()) return options.path;
-  WEFT_ASSIGN(const std::filesystem::path cache, cache_dir());
-  std::filesystem::path path = cache / "models" / kDefaultModel;
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    return fail("The default model is not in '{}': run ./setup/install, or name a model with -m.",
-                path.string());
-  }
-  return path;
 }
 
 }  // namespace weft::cli

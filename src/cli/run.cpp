@@ -22,7 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct RunOptions {
-  engine::ModelOptions model;
+  ModelOptions model;
   engine::Request request;
   std::optional<std::string> positional, prompt, file;
   std::string system;

@@ -8,7 +8,8 @@
 
 #include "base/file.h"
 #include "cli/commands.h"
-#include "cli/options.h"
+#include "cli/model_choice.h"
+#include "engine/folder_text.h"
 #include "engine/vocabulary.h"
 #include "text/chat_template.h"
 
@@ -16,7 +17,7 @@ namespace weft::cli {
 namespace {
 
 struct TemplateOptions {
-  engine::ModelOptions model;
+  ModelChoice model;
   std::filesystem::path template_file, messages, tools;
   std::string variables;
   bool no_generation_prompt = false;
@@ -28,8 +29,18 @@ struct Source {
   std::string bos, eos;
 };
 
-Result<Source> read_model(const engine::ModelOptions& options) {
-  WEFT_ASSIGN(const std::filesystem::path path, model_path(options));
+Result<Source> read_folder(const std::filesystem::path& path) {
+  WEFT_ASSIGN(std::string source, engine::chat_template_from_folder(path));
+  WEFT_ASSIGN(const text::Tokenizer tokenizer, engine::tokenizer_from_folder(path));
+  const auto token_text = [&tokenizer](std::optional<Token> id) {
+    return std::string(id ? tokenizer.token_bytes(*id) : "");
+  };
+  return Source{.text = std::move(source),
+                .bos = token_text(tokenizer.bos()),
+                .eos = token_text(tokenizer.eos())};
+}
+
+Result<Source> read_file(const std::filesystem::path& path) {
   WEFT_ASSIGN(const formats::GgufFile file, formats::GgufFile::open(path));
   WEFT_ASSIGN(const std::string_view source, engine::chat_template_from_gguf(file));
   WEFT_ASSIGN(const text::Vocabulary vocabulary, engine::vocabulary_from_gguf(file));
@@ -41,9 +52,15 @@ Result<Source> read_model(const engine::ModelOptions& options) {
                 .eos = token_text(vocabulary.special.eos)};
 }
 
+Result<Source> read_model(const ModelChoice& choice) {
+  WEFT_ASSIGN(const std::filesystem::path path, model_path(choice));
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored) ? read_folder(path) : read_file(path);
+}
+
 Result<Source> read_source(const TemplateOptions& options) {
   Source source;
-  if (options.template_file.empty() || !options.model.path.empty()) {
+  if (options.template_file.empty() || !options.model.model.empty()) {
     WEFT_ASSIGN(source, read_model(options.model));
   }
   if (!options.template_file.empty()) {
@@ -70,8 +87,7 @@ Result<ExitCode> run(const TemplateOptions& options) {
 
 Action add(CLI::App& app) {
   const auto options = std::make_shared<TemplateOptions>();
-  app.add_option("-m,--model", options->model.path,
-                 "Model file (GGUF); without it, the default model");
+  add_model_choice(app, options->model);
   app.add_option("--template-file", options->template_file,
                  "A Jinja template instead of the model's; without -m, bos and eos are empty");
   app.add_option("--messages", options->messages,

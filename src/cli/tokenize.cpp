@@ -1,5 +1,6 @@
 // `weft tokenize`: text to tokens as a model sees them, and back.
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -13,7 +14,8 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/console.h"
-#include "cli/options.h"
+#include "cli/model_choice.h"
+#include "engine/folder_text.h"
 #include "engine/vocabulary.h"
 
 namespace weft::cli {
@@ -22,7 +24,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct TokenizeOptions {
-  engine::ModelOptions model;
+  ModelChoice model;
   std::optional<std::string> positional, file;
   std::optional<std::vector<Token>> decode;
   bool no_special = false;
@@ -35,11 +37,17 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Result<text::Tokenizer> open_tokenizer(const engine::ModelOptions& options) {
-  WEFT_ASSIGN(const std::filesystem::path path, model_path(options));
+Result<text::Tokenizer> read_tokenizer(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return engine::tokenizer_from_folder(path);
   WEFT_ASSIGN(const formats::GgufFile file, formats::GgufFile::open(path));
   WEFT_ASSIGN(const text::Vocabulary vocabulary, engine::vocabulary_from_gguf(file));
-  auto tokenizer = text::Tokenizer::from_vocabulary(vocabulary);
+  return text::Tokenizer::from_vocabulary(vocabulary);
+}
+
+Result<text::Tokenizer> open_tokenizer(const ModelChoice& choice) {
+  WEFT_ASSIGN(const std::filesystem::path path, model_path(choice));
+  auto tokenizer = read_tokenizer(path);
   if (tokenizer) return tokenizer;
   return std::unexpected(
       std::move(tokenizer).error().within(fmt::format("While loading '{}'.", path.string())));
@@ -94,8 +102,7 @@ Result<ExitCode> run(const TokenizeOptions& options) {
 
 Action add(CLI::App& app) {
   const auto options = std::make_shared<TokenizeOptions>();
-  app.add_option("-m,--model", options->model.path,
-                 "Model file (GGUF); without it, the default model");
+  add_model_choice(app, options->model);
   CLI::Option* positional = app.add_option("TEXT", options->positional, "The text");
   CLI::Option* file =
       app.add_option("-f,--file", options->file, "Read the text from a file; -: standard input");
