@@ -19,7 +19,7 @@ namespace weft::backend {
 
 inline constexpr uint32_t kBlockTokens = 32;  // tokens of one KV block
 // What Output::kDrawn can do.
-inline constexpr sample::DrawLimits kDrawLimits{.max_typical = 64, .max_edits = 256};
+inline constexpr sample::DrawLimits kDrawLimits{.max_typical = 64, .max_edits = 4096};
 
 struct Options {
   uint32_t max_sequences = 1;   // slots; at most this many sequences in one step

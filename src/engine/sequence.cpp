@@ -9,9 +9,9 @@
 namespace weft::engine {
 namespace {
 
-backend::Output output_for(const Request& request) {
+backend::Output output_for(const Request& request, uint32_t context) {
   if (request.logprobs) return backend::Output::kLogits;
-  switch (sample::chooser_for(request.sampling, backend::kDrawLimits)) {
+  switch (sample::chooser_for(request.sampling, backend::kDrawLimits, context)) {
     case sample::Chooser::kArgmax:
       return backend::Output::kGreedy;
     case sample::Chooser::kDraw:
@@ -30,7 +30,7 @@ Sequence::Sequence(RequestId id_, Request request_, const text::Tokenizer* token
       request(std::move(request_)),
       chain(request.sampling, request.sampling.seed.value_or(sample::random_seed())),
       text(tokenizer, request.stop_strings),
-      output(output_for(request)),
+      output(output_for(request, context)),
       tokens(request.prompt),
       queued_at(Clock::now()) {
   usage.prompt_tokens = n_known();

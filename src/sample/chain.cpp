@@ -61,11 +61,11 @@ Token choose_from(std::vector<Candidate>& candidates, const Params& params, doub
 
 }  // namespace
 
-Chooser chooser_for(const Params& params, const DrawLimits& limits) {
+Chooser chooser_for(const Params& params, const DrawLimits& limits, uint32_t context) {
   uint64_t edits = params.logit_bias.size();
   if (params.has_penalties()) {
-    if (params.repeat_last_n < 0) return Chooser::kHost;
-    edits += static_cast<uint64_t>(params.repeat_last_n);
+    const auto looks_back = static_cast<uint32_t>(params.repeat_last_n);  // -1: the most there are
+    edits += std::min(looks_back, context);
   }
   if (edits > limits.max_edits) return Chooser::kHost;
   if (params.temperature == 0) return edits == 0 ? Chooser::kArgmax : Chooser::kDraw;

@@ -23,7 +23,8 @@ struct DrawLimits {
   uint32_t max_typical;  // candidates that typical_p ranks
   uint32_t max_edits;    // tokens whose logits biases and penalties change
 };
-[[nodiscard]] Chooser chooser_for(const Params& params, const DrawLimits& limits);
+// For a sequence of at most `context` tokens.
+[[nodiscard]] Chooser chooser_for(const Params& params, const DrawLimits& limits, uint32_t context);
 
 // The chain itself. `logits`: one for each token of the vocabulary; biases of tokens beyond it are
 // ignored. `draw.n_ahead` is 0. `memory` is what it works in.

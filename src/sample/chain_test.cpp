@@ -252,7 +252,9 @@ TEST(Chain, ADrawSeesWhatPenaltiesLookBackOn) {
 }
 
 TEST(ChooserFor, IsTheFastestThatIsExact) {
-  const auto chooser = [](const Params& params) { return chooser_for(params, kLimits); };
+  const auto chooser = [](const Params& params, uint32_t context = 1000) {
+    return chooser_for(params, kLimits, context);
+  };
   Params params;
   EXPECT_EQ(chooser(params), Chooser::kDraw);
   params.typical_p = 0.9F;
@@ -273,8 +275,10 @@ TEST(ChooserFor, IsTheFastestThatIsExact) {
   EXPECT_EQ(chooser(params), Chooser::kDraw);
   params.repeat_last_n = static_cast<int32_t>(kLimits.max_edits);
   EXPECT_EQ(chooser(params), Chooser::kHost);
+  EXPECT_EQ(chooser(params, kLimits.max_edits - 1), Chooser::kDraw);  // the bias is one
   params.repeat_last_n = -1;
   EXPECT_EQ(chooser(params), Chooser::kHost);
+  EXPECT_EQ(chooser(params, kLimits.max_edits - 1), Chooser::kDraw);
 }
 
 TEST(Logprobs, AreOfTheModelsDistribution) {

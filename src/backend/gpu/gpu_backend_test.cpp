@@ -247,9 +247,11 @@ TEST_F(GpuBackendTest, OutputsAgreeWithTheLogits) {
                                     .top_k = top_k,
                                     .top_p = top_p,
                                     .min_p = min_p,
+                                    .frequency_penalty = 0.3F * variant,
                                     .presence_penalty = variant,
-                                    .logit_bias = {{order[3], 2}}};
-        ASSERT_EQ(sample::chooser_for(params, kDrawLimits), sample::Chooser::kDraw);
+                                    .repeat_last_n = -1,
+                                    .logit_bias = {{order[3], 1.5F}, {7, -1}, {order[3], 0.5F}}};
+        ASSERT_EQ(sample::chooser_for(params, kDrawLimits, kTestContext), sample::Chooser::kDraw);
         sample::Chain chain(params, seed);
         step.draw = chain.draw(tokens);
         EXPECT_EQ(run(*backend, {&step, 1})[0].token, chain.choose(logits, tokens))

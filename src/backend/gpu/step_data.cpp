@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <map>
 
 #include "backend/gpu/storage.h"
 #include "base/check.h"
@@ -128,28 +129,51 @@ kernels::DrawRule StepData::add_draw(const sample::Draw& draw) {
   const sample::Params& params = *draw.params;
   CHECK(draw.n_ahead < kernels::kDrawnTokens);
   CHECK(params.logit_bias.size() + draw.seen.size() + draw.n_ahead <= kDrawLimits.max_edits);
-  const kernels::DrawRule rule{
-      .drawn_from = drawn_from(params),
-      .n_biases = narrow<uint32_t>(params.logit_bias.size()),
-      .n_seen = narrow<uint32_t>(draw.seen.size()),
-      .n_ahead = draw.n_ahead,
-      .first_edit = narrow<uint32_t>(edit_words_.size()),
-      .top_k = params.top_k,
-      .temperature = params.temperature,
-      .typical_p = params.typical_p,
-      .top_p = params.top_p,
-      .min_p = params.min_p,
-      // The next number below, as 1 is out of range.
-      .uniform = static_cast<float>(std::floor(draw.uniform * 0x1p24) * 0x1p-24),
-      .repeat_penalty = params.repeat_penalty,
-      .frequency_penalty = params.frequency_penalty,
-      .presence_penalty = params.presence_penalty};
-  for (const sample::LogitBias& bias : params.logit_bias) {
-    edit_words_.push_back(bias.token);
-    edit_words_.push_back(std::bit_cast<uint32_t>(std::clamp(bias.bias, kForbidden, -kForbidden)));
+  const auto first_edit = narrow<uint32_t>(edit_words_.size());
+  const uint32_t n_biases = add_biases(params.logit_bias);
+  const uint32_t n_seen = add_seen(draw.seen);
+  return {.drawn_from = drawn_from(params),
+          .n_biases = n_biases,
+          .n_seen = n_seen,
+          .n_ahead = draw.n_ahead,
+          .first_edit = first_edit,
+          .top_k = params.top_k,
+          .temperature = params.temperature,
+          .typical_p = params.typical_p,
+          .top_p = params.top_p,
+          .min_p = params.min_p,
+          // The next number below, as 1 is out of range.
+          .uniform = static_cast<float>(std::floor(draw.uniform * 0x1p24) * 0x1p-24),
+          .repeat_penalty = params.repeat_penalty,
+          .frequency_penalty = params.frequency_penalty,
+          .presence_penalty = params.presence_penalty};
+}
+
+// Each token once, with the sum of its biases; returns how many tokens.
+uint32_t StepData::add_biases(std::span<const sample::LogitBias> biases) {
+  std::map<Token, float> sums;
+  for (const sample::LogitBias& bias : biases) {
+    sums[bias.token] += std::clamp(bias.bias, kForbidden, -kForbidden);
   }
-  edit_words_.insert(edit_words_.end(), draw.seen.begin(), draw.seen.end());
-  return rule;
+  for (const auto& [token, sum] : sums) {
+    edit_words_.push_back(token);
+    edit_words_.push_back(std::bit_cast<uint32_t>(sum));
+  }
+  return narrow<uint32_t>(sums.size());
+}
+
+// Each token once, with how often it is there; returns how many tokens.
+uint32_t StepData::add_seen(std::span<const Token> seen) {
+  sorted_.assign(seen.begin(), seen.end());
+  std::ranges::sort(sorted_);
+  uint32_t n = 0;
+  for (auto first = sorted_.begin(); first != sorted_.end(); ++n) {
+    const auto next = std::upper_bound(first, sorted_.end(), *first);
+    edit_words_.push_back(*first);
+    edit_words_.push_back(narrow<uint32_t>(next - first));
+    first = next;
+  }
+  return n;
 }
 
 void StepData::write(gpu::Device& device, uint32_t first_output) {

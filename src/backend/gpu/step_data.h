@@ -62,12 +62,15 @@ class StepData {
   void add_tiles(uint32_t first_row, uint32_t n_rows, uint32_t seq);
   void add_outputs(const SequenceStep& sequence, uint32_t first_row);
   [[nodiscard]] kernels::DrawRule add_draw(const sample::Draw& draw);
+  [[nodiscard]] uint32_t add_biases(std::span<const sample::LogitBias> biases);
+  [[nodiscard]] uint32_t add_seen(std::span<const Token> seen);
 
   uint32_t max_blocks_ = 0;
   uint32_t max_outputs_ = 0;
   Region rows_, table_, written_outputs_, tiles_, rules_, edits_;
   std::vector<uint32_t> row_words_, table_words_, outputs_, tile_words_;
   std::vector<uint32_t> rule_words_, edit_words_;
+  std::vector<Token> sorted_;  // of add_seen
   kernels::StepCounts counts_;
 };
 

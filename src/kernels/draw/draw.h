@@ -25,7 +25,7 @@ enum class DrawnFrom : uint32_t {
 struct DrawRule {
   DrawnFrom drawn_from = DrawnFrom::kNothing;
   uint32_t n_biases = 0;  // (token, f32) pairs from edits[first_edit] on
-  uint32_t n_seen = 0;    // tokens behind them
+  uint32_t n_seen = 0;    // (token, times) pairs behind them
   uint32_t n_ahead = 0;  // tokens behind those: the slot's last draws, which the host does not know
   uint32_t first_edit = 0;
   uint32_t top_k = 0;     // 0: all
@@ -42,7 +42,7 @@ inline constexpr uint32_t kDrawnTokens = 8;  // more than a rule's n_ahead
 
 struct DrawShape {
   uint32_t vocab;
-  uint32_t max_edits;  // biases and seen tokens of an output, those ahead included
+  uint32_t max_edits;  // biases of an output, and seen tokens; each is listed once
 };
 
 struct DrawBuffers {

@@ -73,7 +73,9 @@ std::vector<uint32_t> draw_ref(std::vector<double> logits, const DrawRule& rule,
     logits[edits[2 * i]] += std::bit_cast<float>(edits[2 * i + 1]);
   }
   std::map<uint32_t, int> counts;
-  for (const uint32_t token : edits.subspan(2 * rule.n_biases, rule.n_seen)) ++counts[token];
+  for (uint32_t i = rule.n_biases; i < rule.n_biases + rule.n_seen; ++i) {
+    counts[edits[2 * i]] += static_cast<int>(edits[2 * i + 1]);
+  }
   for (const uint32_t token : ahead) ++counts[token];
   for (const auto& [token, count] : counts) {
     double& logit = logits[token];

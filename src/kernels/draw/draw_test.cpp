@@ -12,7 +12,7 @@ namespace weft::kernels {
 namespace {
 
 constexpr uint32_t kSlots = 3;
-constexpr uint32_t kMaxEdits = 40;
+constexpr uint32_t kMaxEdits = 200;
 
 class DrawTest : public KernelTest {
  protected:
@@ -126,15 +126,20 @@ TEST_F(DrawTest, EveryTokenComesAsOftenAsItIsLikely) {
 TEST_F(DrawTest, BiasesAndPenaltiesComeFirst) {
   const std::vector<float> logits = random_floats(400, 9, -2, 2);
   const auto bits = [](float value) { return std::bit_cast<uint32_t>(value); };
-  // Behind a word that is not this output's: two biases of one token, one of none; seen tokens.
-  const std::vector<uint32_t> edits{kNan, 9,  bits(1.5F), 9, bits(-0.25F), 30,  bits(2), 9,   30,
-                                    30,   77, 5,          6, 399,          399, 399,     kNan};
+  // Behind a word that is not this output's: two biases; seen tokens with their times.
+  std::vector<uint32_t> edits{kNan, 9, bits(1.25F), 30, bits(2)};
+  uint32_t n_seen = 0;
+  for (const uint32_t token : {9U, 30U, 77U, 5U, 6U, 399U}) {
+    edits.insert(edits.end(), {token, 1 + n_seen++ % 3});
+  }
+  for (uint32_t token = 100; n_seen < 150; ++n_seen) edits.insert(edits.end(), {token++, 1});
+  edits.push_back(kNan);
   for (const float uniform : random_floats(20, 3, 0, 1)) {
     for (const uint32_t n_ahead : {0U, 1U, 4U}) {
       expect_reference(logits,
                        {.drawn_from = DrawnFrom::kMostLikely,
-                        .n_biases = 3,
-                        .n_seen = 9,
+                        .n_biases = 2,
+                        .n_seen = n_seen,
                         .n_ahead = n_ahead,
                         .first_edit = 1,
                         .top_k = 64,
@@ -163,7 +168,7 @@ TEST_F(DrawTest, OnlyOutputsWithARuleAreTouched) {
   const std::vector<float> logits = random_floats(3 * 200, 4);
   const DrawRule drawn{
       .drawn_from = DrawnFrom::kMostLikely, .n_seen = 1, .presence_penalty = 0.5F};  // greedy
-  const Outcome outcome = compute(logits, {drawn, {}, drawn}, {7}, drawn_before());
+  const Outcome outcome = compute(logits, {drawn, {}, drawn}, {7, 1}, drawn_before());
   EXPECT_EQ(outcome.sampled[1], kNan);
   EXPECT_EQ(outcome.slot_tokens, (std::vector{outcome.sampled[2], kNan, outcome.sampled[0]}));
   std::vector<uint32_t> kept = drawn_before();

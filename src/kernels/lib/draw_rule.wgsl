@@ -7,7 +7,7 @@ const kFromAll = 2u;
 struct DrawRule {
   drawn_from: u32,
   n_biases: u32,  // (token, f32) pairs from edits[first_edit] on
-  n_seen: u32,    // tokens behind them
+  n_seen: u32,    // (token, times) pairs behind them
   n_ahead: u32,   // tokens behind those, which drawn_tokens has
   first_edit: u32,
   top_k: u32,        // 0: all
