@@ -1,13 +1,27 @@
 #include "sample/most_likely.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/checked.h"
 
 namespace weft::sample {
 
 Token most_likely(std::span<const float> logits) {
-  return narrow<Token>(std::ranges::max_element(logits) - logits.begin());
+  constexpr size_t kLanes = 16;  // largest values of their own, so that a vector holds them
+  std::array<float, kLanes> largest;
+  largest.fill(-HUGE_VALF);
+  size_t i = 0;
+  for (; i + kLanes <= logits.size(); i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      const float logit = logits[i + lane];
+      largest[lane] = logit > largest[lane] ? logit : largest[lane];
+    }
+  }
+  float best = *std::ranges::max_element(largest);
+  for (; i < logits.size(); ++i) best = logits[i] > best ? logits[i] : best;
+  const auto found = std::ranges::find(logits, best);
+  return found == logits.end() ? 0 : narrow<Token>(found - logits.begin());
 }
 
 std::vector<Candidate> most_likely(std::span<const float> logits, uint32_t count) {

@@ -12,6 +12,16 @@ TEST(MostLikely, OfEqualLogitsTheFirstTokenComesFirst) {
   EXPECT_EQ(most_likely(logits, 2), (std::vector<Candidate>{{1, 5}, {3, 5}}));
 }
 
+TEST(MostLikely, IsFoundAtEveryPlace) {
+  for (const size_t size : {1U, 15U, 16U, 17U, 50U}) {
+    for (size_t place = 0; place < size; ++place) {
+      std::vector<float> logits(size, -3);
+      logits[place] = -2;
+      EXPECT_EQ(most_likely(logits), place) << "of " << size;
+    }
+  }
+}
+
 TEST(MostLikely, FewTokensAreAllListed) {
   EXPECT_EQ(most_likely(std::vector<float>{-1, 2}, 5), (std::vector<Candidate>{{1, 2}, {0, -1}}));
 }
@@ -19,6 +29,8 @@ TEST(MostLikely, FewTokensAreAllListed) {
 TEST(MostLikely, NanIsLeastLikely) {
   const std::vector<float> logits = {std::nanf(""), 1, std::nanf(""), 2};
   EXPECT_EQ(most_likely(logits, 2), (std::vector<Candidate>{{3, 2}, {1, 1}}));
+  EXPECT_EQ(most_likely(logits), 3U);
+  EXPECT_EQ(most_likely(std::vector<float>(20, std::nanf(""))), 0U);
 }
 
 }  // namespace

@@ -89,7 +89,7 @@ void multiply_amx(const std::byte* data, size_t cols, const QuantizedActivations
   const ActivationBlock* x_group = x.data;
   for (size_t col = 0; col < cols; col += 32 * Packed::kGroups, ++block) {
     for (size_t group = 0; group < Packed::kGroups; ++group, x_group += x.stride) {
-      prefetch_group(*block, group);
+      Prefetch<Packed> prefetch(*block, group);
       Group<Packed> w;
       load_group(*block, group, 0, w);
       for (size_t v = 0; v < kVectors; ++v) {
@@ -100,12 +100,14 @@ void multiply_amx(const std::byte* data, size_t cols, const QuantizedActivations
         amx::load<7>(quads[1][run * 8 / kRuns], 64);
         for (uint32_t row = 0; row < x.rows; row += at_once) {
           const uint32_t from = std::min(row, x.rows - at_once);  // the last ones may overlap
+          prefetch.some();
           multiply_block<Packed>(x_group + from, run, sums[turn]);
           add_sums(sums[turn], w.scales, run, x_group + from, row - from, at_once,
                    out + from * kTileRows);
           turn ^= 1;
         }
       }
+      prefetch.rest();
     }
   }
   amx::end();

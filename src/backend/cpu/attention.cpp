@@ -122,18 +122,40 @@ HWY_INLINE void weigh(const uint16_t* values, size_t padded_dim, size_t first, s
   }
 }
 
+// Asks for the block that comes next, a part at a time, while this one is worked on.
+class Prefetch {
+ public:
+  HWY_INLINE explicit Prefetch(std::span<const uint16_t> block)
+      : next_(block.data()), end_(block.data() + block.size()), part_(block.size() / 4) {}
+
+  HWY_INLINE void part() {
+    for (const uint16_t* end = std::min(next_ + part_, end_); next_ < end; next_ += 32) {
+      __builtin_prefetch(next_, 0, 2);
+    }
+  }
+
+ private:
+  const uint16_t* next_;
+  const uint16_t* end_;
+  size_t part_;
+};
+
 // One block of keys and values for kQueries queries.
 template <size_t kQueries>
 HWY_INLINE void advance(const uint16_t* keys, const uint16_t* values, const KvShape& shape,
-                        AttentionQuery* queries) {
+                        AttentionQuery* queries, Prefetch& prefetch) {
+  prefetch.part();
   score<kQueries>(keys, shape.head_dim, queries);
+  prefetch.part();
   uint32_t common = kBlockTokens;
   for (size_t n = 0; n < kQueries; ++n) {
     if (queries[n].softcap != 0) cap_scores(queries[n]);
     soften(queries[n], shape.padded_dim());
     common = std::min(common, queries[n].tokens);
   }
+  prefetch.part();
   weigh<kQueries>(values, shape.padded_dim(), 0, common, queries);
+  prefetch.part();
   for (size_t n = 0; n < kQueries; ++n) {
     if (queries[n].tokens == common) continue;
     weigh<1>(values, shape.padded_dim(), common, queries[n].tokens, queries + n);
@@ -142,16 +164,18 @@ HWY_INLINE void advance(const uint16_t* keys, const uint16_t* values, const KvSh
 
 // As many queries at once as the registers hold.
 void advance_all(const uint16_t* keys, const uint16_t* values, const KvShape& shape,
-                 AttentionQuery* queries, size_t n_queries) {
+                 std::span<const uint16_t> next_block, AttentionQuery* queries, size_t n_queries) {
+  Prefetch prefetch(next_block);
   size_t n = 0;
   const auto advance_by = [&]<size_t kQueries>() HWY_ATTR {
     for (; n + kQueries <= n_queries; n += kQueries) {
-      advance<kQueries>(keys, values, shape, queries + n);
+      advance<kQueries>(keys, values, shape, queries + n, prefetch);
     }
   };
   if constexpr (kLanes == 16) {
     advance_by.template operator()<8>();
     advance_by.template operator()<4>();
+    advance_by.template operator()<3>();
   }
   advance_by.template operator()<2>();
   advance_by.template operator()<1>();
@@ -208,8 +232,10 @@ void attend(const AttentionItem& item, const AttentionScratch& scratch) {
       if (b == last_block) query.tokens = pos % kBlockTokens + 1;
     }
     const uint32_t block = item.blocks[b];
+    std::span<const uint16_t> next;
+    if (b < last_block) next = item.cache->head(item.blocks[b + 1], item.kv_head);
     advance(item.cache->keys(block, item.kv_head), item.cache->values(block, item.kv_head), shape,
-            scratch.queries.data(), n_queries);
+            next, scratch.queries.data(), n_queries);
   }
   for (uint32_t n = 0; n < n_queries; ++n) {
     const AttentionQuery& query = scratch.queries.data()[n];

@@ -57,7 +57,8 @@ class CpuBackend final : public Backend {
                        const std::optional<Norm>& post_norm);
   void mlp(const CpuLayer& layer, const Rows& x, uint32_t rows);
   void finish_logits(const Rows& logits, uint32_t rows);
-  void choose(const SequenceStep& sequence, std::span<const float> logits, SequenceOutput& out);
+  void choose(const SequenceStep& sequence, std::span<const float> logits,
+              std::vector<sample::Candidate>& candidates, SequenceOutput& out);
 
   // Calls body(row) for each row, shared out over the threads.
   template <class Body>
@@ -84,7 +85,7 @@ class CpuBackend final : public Backend {
   RowBuffer logits_;  // one row for each sequence
 
   std::vector<std::optional<Token>> left_in_slots_;
-  std::vector<sample::Candidate> candidates_;  // that a draw works on
+  std::vector<std::vector<sample::Candidate>> candidates_;  // that a thread's draws work on
   std::optional<Result<std::vector<SequenceOutput>>> finished_;
 };
 
@@ -104,7 +105,8 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
       pool_(threads),
       packed_(pack_weights(model_.linears(), pool_, options.release)),
       matmul_(pool_, options.max_rows, model_.limits.cols, model_.limits.decoded_cols),
-      left_in_slots_(options.max_sequences) {
+      left_in_slots_(options.max_sequences),
+      candidates_(threads) {
   const uint32_t rows = options.max_rows;
   const CpuLimits& limits = model_.limits;
   uint32_t max_heads = 0;
@@ -254,7 +256,7 @@ std::vector<SequenceOutput> CpuBackend::outputs(std::span<const SequenceStep> st
     finish_logits(logits, rows.wanted_single);
   }
   std::vector<SequenceOutput> result(step.size());
-  uint32_t single = 0;
+  std::vector<size_t> single;  // sequences that want one row's
   uint32_t all = rows.wanted_single;
   for (size_t i = 0; i < step.size(); ++i) {
     if (step[i].output == Output::kNone) continue;
@@ -265,9 +267,12 @@ std::vector<SequenceOutput> CpuBackend::outputs(std::span<const SequenceStep> st
       finish_logits(out, step[i].rows());
       all += step[i].rows();
     } else {
-      choose(step[i], logits.values(single++), result[i]);
+      single.push_back(i);
     }
   }
+  pool_.run(rows.wanted_single, [&](uint32_t i, uint32_t thread) {
+    choose(step[single[i]], logits.values(i), candidates_[thread], result[single[i]]);
+  });
   return result;
 }
 
@@ -280,14 +285,14 @@ void CpuBackend::finish_logits(const Rows& logits, uint32_t rows) {
 }
 
 void CpuBackend::choose(const SequenceStep& sequence, std::span<const float> logits,
-                        SequenceOutput& out) {
+                        std::vector<sample::Candidate>& candidates, SequenceOutput& out) {
   switch (sequence.output) {
     case Output::kGreedy:
       out.token = sample::most_likely(logits);
       left_in_slots_[sequence.slot] = out.token;
       break;
     case Output::kDrawn:
-      out.token = sample::choose(logits, sequence.draw, candidates_);
+      out.token = sample::choose(logits, sequence.draw, candidates);
       left_in_slots_[sequence.slot] = out.token;
       break;
     default:

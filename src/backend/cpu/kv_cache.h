@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "backend/backend.h"
 #include "backend/cpu/aligned.h"
@@ -32,6 +33,10 @@ class KvCache {
         halves_(head_size_ * shape.kv_heads * shape.blocks) {}
 
   [[nodiscard]] const KvShape& shape() const { return shape_; }
+  // Keys and values of one head.
+  [[nodiscard]] std::span<const uint16_t> head(uint32_t block, uint32_t kv_head) const {
+    return {keys(block, kv_head), head_size_};
+  }
   [[nodiscard]] uint16_t* keys(uint32_t block, uint32_t kv_head) const {
     return halves_.data() + (size_t{block} * shape_.kv_heads + kv_head) * head_size_;
   }

@@ -11,8 +11,10 @@
 namespace weft::backend {
 namespace {
 
-// Tasks a thread gets on average: enough to even out, few enough to cost nothing.
+// Tasks a thread gets on average: enough to even out, few enough to cost nothing. Fewer where rows
+// are many, for each task reads all of them.
 constexpr uint32_t kTasksPerThread = 8;
+constexpr uint32_t kTasksOfFewRows = 32;
 
 uint32_t tiles(const Linear& linear) { return ceil_div(linear.weight->rows, kTileRows); }
 
@@ -87,7 +89,8 @@ void Matmul::run(const Rows& x, uint32_t rows, std::span<const Product> products
   const uint32_t n_tiles =
       std::accumulate(products.begin(), products.end(), 0U,
                       [](uint32_t sum, const Product& p) { return sum + tiles(*p.linear); });
-  const uint32_t tasks = std::min(n_tiles, pool_.threads() * kTasksPerThread);
+  const uint32_t tasks_each = rows <= kRowsAtOnce ? kTasksOfFewRows : kTasksPerThread;
+  const uint32_t tasks = std::min(n_tiles, pool_.threads() * tasks_each);
   pool_.run(tasks, [&](uint32_t task, uint32_t thread) {
     const uint32_t first = narrow<uint32_t>(uint64_t{n_tiles} * task / tasks);
     const uint32_t end = narrow<uint32_t>(uint64_t{n_tiles} * (task + 1) / tasks);

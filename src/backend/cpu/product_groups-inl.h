@@ -47,14 +47,33 @@ HWY_INLINE void load_group(const Packed& block, size_t group, size_t row, Group<
 }
 
 // Asks for the group that is read 16 KiB later: far enough ahead to hide the memory's latency, near
-// enough to stay in a second-level cache.
+// enough to stay in a second-level cache; and for the next one, which is there, to the first level.
+// A few lines at a time, between products, as a processor can wait for few at once.
 template <class Packed>
-HWY_INLINE void prefetch_group(const Packed& block, size_t group) {
-  const auto* ahead = reinterpret_cast<const char*>(&block.quants[group]) + 16 * 1024;
-  for (size_t i = 0; i < sizeof(Packed) / Packed::kGroups; i += 64) {
-    __builtin_prefetch(ahead + i, 0, 2);
+class Prefetch {
+ public:
+  HWY_INLINE Prefetch(const Packed& block, size_t group)
+      : next_(reinterpret_cast<const char*>(&block.quants[group]) + kGroupBytes),
+        end_(next_ + kGroupBytes) {}
+
+  HWY_INLINE void some() {
+    for (size_t i = 0; i < 8 && next_ < end_; ++i) one();
   }
-}
+  HWY_INLINE void rest() {
+    while (next_ < end_) one();
+  }
+
+ private:
+  static constexpr size_t kGroupBytes = sizeof(Packed) / Packed::kGroups;
+  HWY_INLINE void one() {
+    __builtin_prefetch(next_, 0, 3);
+    __builtin_prefetch(next_ + 16 * 1024, 0, 2);
+    next_ += 64;
+  }
+
+  const char* next_;
+  const char* end_;
+};
 
 // *to += the scales of run `run` * (the sum of products with row x of activations), for vector v;
 // once for each run, in order. Every path ends here, so all give the same bits.

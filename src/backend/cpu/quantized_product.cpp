@@ -86,13 +86,14 @@ void multiply_vectors(const std::byte* data, size_t cols, const QuantizedActivat
   std::memset(out, 0, x.rows * kTileRows * sizeof(float));
   for (size_t col = 0; col < cols; col += 32 * Packed::kGroups, ++block) {
     for (size_t group = 0; group < Packed::kGroups; ++group, x_group += x.stride) {
-      prefetch_group(*block, group);
+      Prefetch<Packed> prefetch(*block, group);
       for (size_t row = 0; row < kTileRows; row += kVectors * kLanes) {
         Group<Packed> w;
         load_group(*block, group, row, w);
         size_t r = 0;
         const auto add = [&]<size_t kX>() HWY_ATTR {
           for (; r + kX <= x.rows; r += kX) {
+            prefetch.some();
             add_products<Packed, kX>(w, x_group + r, out + r * kTileRows + row);
           }
         };
@@ -100,6 +101,7 @@ void multiply_vectors(const std::byte* data, size_t cols, const QuantizedActivat
         add.template operator()<2>();
         add.template operator()<1>();
       }
+      prefetch.rest();
     }
   }
 }

@@ -56,6 +56,30 @@ void swiglu(float* gate, const float* up, size_t n) {
   });
 }
 
+// Pairs (head[i], head[n + i]).
+void rotate_halves(float* head, const float* cos, const float* sin, size_t n) {
+  for_vectors(n, [&](auto d, size_t i) HWY_ATTR {
+    const auto a = hn::LoadU(d, head + i);
+    const auto b = hn::LoadU(d, head + n + i);
+    const auto c = hn::LoadU(d, cos + i);
+    const auto s = hn::LoadU(d, sin + i);
+    hn::StoreU(hn::Sub(hn::Mul(a, c), hn::Mul(b, s)), d, head + i);
+    hn::StoreU(hn::Add(hn::Mul(a, s), hn::Mul(b, c)), d, head + n + i);
+  });
+}
+
+// Pairs (head[2 i], head[2 i + 1]).
+void rotate_neighbours(float* head, const float* cos, const float* sin, size_t n) {
+  for_vectors(n, [&](auto d, size_t i) HWY_ATTR {
+    hn::Vec<decltype(d)> a, b;
+    hn::LoadInterleaved2(d, head + 2 * i, a, b);
+    const auto c = hn::LoadU(d, cos + i);
+    const auto s = hn::LoadU(d, sin + i);
+    hn::StoreInterleaved2(hn::Sub(hn::Mul(a, c), hn::Mul(b, s)),
+                          hn::Add(hn::Mul(a, s), hn::Mul(b, c)), d, head + 2 * i);
+  });
+}
+
 }  // namespace weft::backend::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -65,6 +89,8 @@ namespace weft::backend {
 HWY_EXPORT(sum_of_squares);
 HWY_EXPORT(scale_by);
 HWY_EXPORT(swiglu);
+HWY_EXPORT(rotate_halves);
+HWY_EXPORT(rotate_neighbours);
 
 void rms_norm(std::span<const float> x, std::span<const float> weight, float eps,
               std::span<float> out) {
@@ -90,18 +116,11 @@ void fill_rotation(const model::Rope& rope, uint32_t pos, const RotationRow& out
 
 void rotate(std::span<float> heads, uint32_t head_dim, model::RopePairs pairs,
             const RotationRow& rotation) {
-  const size_t n = rotation.cos.size();
-  const bool adjacent = pairs == model::RopePairs::kAdjacent;
-  const size_t step = adjacent ? 2 : 1;   // from one pair to the next
-  const size_t apart = adjacent ? 1 : n;  // from a pair's first to its second
+  const auto rotate_one = pairs == model::RopePairs::kAdjacent
+                              ? HWY_DYNAMIC_DISPATCH(rotate_neighbours)
+                              : HWY_DYNAMIC_DISPATCH(rotate_halves);
   for (size_t head = 0; head < heads.size(); head += head_dim) {
-    for (size_t i = 0; i < n; ++i) {
-      float& a = heads[head + i * step];
-      float& b = heads[head + i * step + apart];
-      const float rotated_a = a * rotation.cos[i] - b * rotation.sin[i];
-      b = a * rotation.sin[i] + b * rotation.cos[i];
-      a = rotated_a;
-    }
+    rotate_one(&heads[head], rotation.cos.data(), rotation.sin.data(), rotation.cos.size());
   }
 }
 

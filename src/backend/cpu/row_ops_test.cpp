@@ -53,29 +53,35 @@ TEST(SwiGlu, MatchesDoublePrecision) {
 }
 
 TEST(Rope, RotatesPairsByTheirAngles) {
-  constexpr uint32_t kHeadDim = 12;
-  const model::Rope adjacent{
-      .pairs = model::RopePairs::kAdjacent, .dims = 8, .inv_freq = {1.0F, 0.3F, 0.02F, 0.001F}};
   std::mt19937 random(3);
-  const auto heads = testing::random_floats(random, 2 * kHeadDim);
-  std::vector<float> cosines(4);
-  std::vector<float> sines(4);
-  const RotationRow rotation{.cos = cosines, .sin = sines};
-  for (const uint32_t pos : {0U, 1U, 100'003U}) {
-    fill_rotation(adjacent, pos, rotation);
-    for (const bool half : {false, true}) {
-      std::vector<float> out = heads;
-      rotate(out, kHeadDim, half ? model::RopePairs::kHalf : model::RopePairs::kAdjacent, rotation);
-      for (size_t head = 0; head < heads.size(); head += kHeadDim) {
-        for (size_t i = 0; i < 4; ++i) {
-          const size_t a = head + (half ? i : 2 * i);
-          const size_t b = half ? a + 4 : a + 1;
-          const double angle = pos * static_cast<double>(adjacent.inv_freq[i]);
-          EXPECT_NEAR(out[a], heads[a] * std::cos(angle) - heads[b] * std::sin(angle), 1e-6);
-          EXPECT_NEAR(out[b], heads[a] * std::sin(angle) + heads[b] * std::cos(angle), 1e-6);
+  for (const uint32_t pairs : {1U, 4U, 16U, 35U}) {  // of heads with four values more
+    const uint32_t head_dim = 2 * pairs + 4;
+    const model::Rope rope{.pairs = model::RopePairs::kAdjacent,
+                           .dims = 2 * pairs,
+                           .inv_freq = testing::random_floats(random, pairs)};
+    const auto heads = testing::random_floats(random, size_t{2} * head_dim);
+    std::vector<float> cosines(pairs);
+    std::vector<float> sines(pairs);
+    const RotationRow rotation{.cos = cosines, .sin = sines};
+    for (const uint32_t pos : {0U, 1U, 100'003U}) {
+      fill_rotation(rope, pos, rotation);
+      for_each_instruction_set([&] {
+        for (const bool half : {false, true}) {
+          std::vector<float> out = heads;
+          rotate(out, head_dim, half ? model::RopePairs::kHalf : model::RopePairs::kAdjacent,
+                 rotation);
+          for (size_t head = 0; head < heads.size(); head += head_dim) {
+            for (size_t i = 0; i < pairs; ++i) {
+              const size_t a = head + (half ? i : 2 * i);
+              const size_t b = half ? a + pairs : a + 1;
+              const double angle = pos * static_cast<double>(rope.inv_freq[i]);
+              EXPECT_NEAR(out[a], heads[a] * std::cos(angle) - heads[b] * std::sin(angle), 1e-6);
+              EXPECT_NEAR(out[b], heads[a] * std::sin(angle) + heads[b] * std::cos(angle), 1e-6);
+            }
+            for (size_t i = head + 2 * pairs; i < head + head_dim; ++i) EXPECT_EQ(out[i], heads[i]);
+          }
         }
-        for (size_t i = head + 8; i < head + kHeadDim; ++i) EXPECT_EQ(out[i], heads[i]);
-      }
+      });
     }
   }
 }

@@ -68,8 +68,7 @@ void ThreadPool::run_loop(Loop loop) {
     }
     work_arrived_.notify_all();
   }
-  while (run_one_task(0)) {
-  }
+  run_tasks(0);
   wait_for_end();
 }
 
@@ -87,25 +86,31 @@ std::optional<uint32_t> ThreadPool::claim(uint32_t share) {
   return end_of(share) - static_cast<uint32_t>(unclaimed & kCountMask);
 }
 
-bool ThreadPool::run_one_task(uint32_t thread) {
+// A task of the thread's own share, or else of another one.
+std::optional<uint32_t> ThreadPool::claim_any(uint32_t thread) {
   std::optional<uint32_t> index;
   for (uint32_t i = 0; i < threads() && !index; ++i) index = claim((thread + i) % threads());
-  if (!index) return false;
-  loop_.call(loop_.object, *index, thread);
-  if (unfinished_.fetch_sub(1) == 1 && caller_sleeps_) {
-    {
-      const std::lock_guard lock(mutex_);
-    }
-    loop_ended_.notify_one();
+  return index;
+}
+
+// Runs tasks until none is left, and counts them off at once: the threads share that number.
+void ThreadPool::run_tasks(uint32_t thread) {
+  uint32_t done = 0;
+  while (const std::optional<uint32_t> index = claim_any(thread)) {
+    loop_.call(loop_.object, *index, thread);
+    ++done;
   }
-  return true;
+  if (done == 0 || unfinished_.fetch_sub(done) != done || !caller_sleeps_) return;
+  {
+    const std::lock_guard lock(mutex_);
+  }
+  loop_ended_.notify_one();
 }
 
 void ThreadPool::work(uint32_t thread) {
   while (!stop_) {
     const uint32_t last_loop = loop_number_;
-    while (run_one_task(thread)) {
-    }
+    run_tasks(thread);
     wait_for_work(last_loop);
   }
 }

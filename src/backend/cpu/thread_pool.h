@@ -54,7 +54,8 @@ class ThreadPool {
 
   void run_loop(Loop loop);
   void work(uint32_t thread);
-  bool run_one_task(uint32_t thread);
+  void run_tasks(uint32_t thread);
+  [[nodiscard]] std::optional<uint32_t> claim_any(uint32_t thread);
   [[nodiscard]] std::optional<uint32_t> claim(uint32_t share);
   [[nodiscard]] uint32_t end_of(uint32_t share) const;
   void wait_for_work(uint32_t last_loop);
