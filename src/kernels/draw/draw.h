@@ -63,10 +63,9 @@ struct DrawBuffers {
 [[nodiscard]] Result<std::array<Dispatch, 4>> draw(gpu::Device& device, const DrawShape& shape,
                                                    const DrawBuffers& buffers);
 
-// In double precision. `edits` as above; `ahead`: the n_ahead tokens. Every token that comes out
-// for a random number or a top_p within `margin` of the rule's.
-[[nodiscard]] std::vector<uint32_t> draw_ref(std::vector<double> logits, const DrawRule& rule,
-                                             std::span<const uint32_t> edits,
-                                             std::span<const uint32_t> ahead, double margin);
+// In double precision, without biases and penalties: every token that comes out for a random number
+// or a top_p within `margin` of the rule's.
+[[nodiscard]] std::vector<uint32_t> draw_ref(std::span<const double> logits, const DrawRule& rule,
+                                             double margin);
 
 }  // namespace weft::kernels

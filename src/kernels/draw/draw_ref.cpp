@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <map>
 #include <set>
 
 #include "kernels/draw/draw.h"
@@ -65,23 +63,8 @@ uint32_t draw_from(std::vector<Likely> list, const DrawRule& rule, double top_p,
 
 }  // namespace
 
-std::vector<uint32_t> draw_ref(std::vector<double> logits, const DrawRule& rule,
-                               std::span<const uint32_t> edits, std::span<const uint32_t> ahead,
+std::vector<uint32_t> draw_ref(std::span<const double> logits, const DrawRule& rule,
                                double margin) {
-  edits = edits.subspan(rule.first_edit);
-  for (uint32_t i = 0; i < rule.n_biases; ++i) {
-    logits[edits[2 * i]] += std::bit_cast<float>(edits[2 * i + 1]);
-  }
-  std::map<uint32_t, int> counts;
-  for (uint32_t i = rule.n_biases; i < rule.n_biases + rule.n_seen; ++i) {
-    counts[edits[2 * i]] += static_cast<int>(edits[2 * i + 1]);
-  }
-  for (const uint32_t token : ahead) ++counts[token];
-  for (const auto& [token, count] : counts) {
-    double& logit = logits[token];
-    logit = logit > 0 ? logit / rule.repeat_penalty : logit * rule.repeat_penalty;
-    logit -= count * rule.frequency_penalty + rule.presence_penalty;
-  }
   std::vector<Likely> list;
   for (uint32_t i = 0; i < logits.size(); ++i) list.push_back({i, logits[i]});
   std::ranges::stable_sort(list, {}, unlikely);

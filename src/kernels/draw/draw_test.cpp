@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 
 #include <gmock/gmock.h>
 
@@ -69,13 +70,9 @@ class DrawTest : public KernelTest {
     return drawn;
   }
 
-  void expect_reference(const std::vector<float>& logits, const DrawRule& rule,
-                        const std::vector<uint32_t>& edits = {0}) {
-    constexpr std::array<uint32_t, 4> kDrawn{5, 6, 5, 7};
-    const auto ahead = std::span(kDrawn).last(rule.n_ahead);
+  void expect_reference(const std::vector<float>& logits, const DrawRule& rule) {
     const std::vector<double> wide(logits.begin(), logits.end());
-    EXPECT_THAT(draw_ref(wide, rule, edits, ahead, 1e-5),
-                testing::Contains(draw_one(logits, rule, edits)))
+    EXPECT_THAT(draw_ref(wide, rule, 1e-5), testing::Contains(draw_one(logits, rule)))
         << "uniform " << rule.uniform << " top_k " << rule.top_k;
   }
 };
@@ -126,30 +123,35 @@ TEST_F(DrawTest, EveryTokenComesAsOftenAsItIsLikely) {
 TEST_F(DrawTest, BiasesAndPenaltiesComeFirst) {
   const std::vector<float> logits = random_floats(400, 9, -2, 2);
   const auto bits = [](float value) { return std::bit_cast<uint32_t>(value); };
+  std::map<uint32_t, uint32_t> seen{{9, 1}, {30, 2}, {77, 3}, {5, 1}, {6, 4}, {399, 2}};
+  for (uint32_t token = 100; token < 250; ++token) seen[token] = 1;
   // Behind a word that is not this output's: two biases; seen tokens with their times.
   std::vector<uint32_t> edits{kNan, 9, bits(1.25F), 30, bits(2)};
-  uint32_t n_seen = 0;
-  for (const uint32_t token : {9U, 30U, 77U, 5U, 6U, 399U}) {
-    edits.insert(edits.end(), {token, 1 + n_seen++ % 3});
-  }
-  for (uint32_t token = 100; n_seen < 150; ++n_seen) edits.insert(edits.end(), {token++, 1});
+  for (const auto& [token, times] : seen) edits.insert(edits.end(), {token, times});
   edits.push_back(kNan);
-  for (const float uniform : random_floats(20, 3, 0, 1)) {
-    for (const uint32_t n_ahead : {0U, 1U, 4U}) {
-      expect_reference(logits,
-                       {.drawn_from = DrawnFrom::kMostLikely,
-                        .n_biases = 2,
-                        .n_seen = n_seen,
-                        .n_ahead = n_ahead,
-                        .first_edit = 1,
-                        .top_k = 64,
-                        .temperature = 0.8F,
-                        .uniform = uniform,
-                        .repeat_penalty = 1.3F,
-                        .frequency_penalty = 0.4F,
-                        .presence_penalty = -0.7F},
-                       edits);
+  const DrawRule rule{.drawn_from = DrawnFrom::kMostLikely,
+                      .n_biases = 2,
+                      .n_seen = static_cast<uint32_t>(seen.size()),
+                      .first_edit = 1,
+                      .repeat_penalty = 1.3F,
+                      .frequency_penalty = 0.4F,
+                      .presence_penalty = -0.7F};
+  const std::vector<std::vector<uint32_t>> all_ahead{{}, {7}, {5, 7}, {5, 6, 5, 7}};
+  for (const std::vector<uint32_t>& ahead : all_ahead) {
+    std::map<uint32_t, uint32_t> times = seen;
+    for (const uint32_t token : ahead) ++times[token];
+    std::vector<double> want(logits.begin(), logits.end());
+    want[9] += 1.25;
+    want[30] += 2;
+    for (const auto& [token, count] : times) {
+      want[token] *= want[token] > 0 ? 1 / 1.3 : 1.3;
+      want[token] -= 0.4 * count - 0.7;
     }
+    DrawRule with_ahead = rule;
+    with_ahead.n_ahead = static_cast<uint32_t>(ahead.size());
+    const Outcome outcome = compute(logits, {with_ahead}, edits, drawn_before());
+    expect_near(outcome.logits, want, {.absolute = 8 * kEpsilon});
+    EXPECT_EQ(outcome.sampled[0], std::ranges::max_element(want) - want.begin());
   }
 }
 

@@ -79,9 +79,8 @@ class DrawAllTest : public KernelTest {
     }
     const std::vector<uint32_t> drawn = draw(repeated, rules);
     const std::vector<double> wide(logits.begin(), logits.end());
-    const std::vector<uint32_t> no_edits{0};
     for (size_t i = 0; i < rules.size(); ++i) {
-      EXPECT_THAT(draw_ref(wide, rules[i], no_edits, {}, kMargin), testing::Contains(drawn[i]))
+      EXPECT_THAT(draw_ref(wide, rules[i], kMargin), testing::Contains(drawn[i]))
           << logits.size() << " tokens, top_k " << rules[i].top_k << " top_p " << rules[i].top_p
           << " min_p " << rules[i].min_p << " temperature " << rules[i].temperature << " uniform "
           << rules[i].uniform;
