@@ -119,7 +119,7 @@ V best_scale(const Slice& s, const Nearest& nearest, float low, const Candidates
 
 void fit_scales(const GroupTile& tile, const Levels& levels, GroupFit& fit) {
   const bool is_table = levels.table != nullptr;
-  const Candidates candidates{.count = is_table ? 8 : 9, .apart = is_table ? 2.0F : 0.1F};
+  const Candidates candidates{.count = is_table ? 4 : 5, .apart = is_table ? 4.0F : 0.18F};
   with_levels(levels, [&](const auto& nearest) {
     for_each_slice(tile, [&](const Slice& s) {
       const V scale = best_scale(s, nearest, static_cast<float>(levels.low), candidates);
@@ -172,7 +172,7 @@ struct AffineSearch {
 };
 
 AffineBest best_affine(const Slice& s, const Whole& nearest, int levels, Minima minima) {
-  constexpr Candidates kCandidates{.count = 10, .apart = 0.1F};
+  constexpr Candidates kCandidates{.count = 5, .apart = 0.2F};
   const D d;
   V low = s.x(0);
   V high = low;

@@ -114,7 +114,7 @@ void fit_exponents(Tile& tile, const Levels& levels, std::array<int, kGroupLanes
     }
     fitting[lane] = most == 0 ? 0 : std::ilogb(most / static_cast<float>(levels.high)) + 129;
   }
-  GroupValues least, errors;
+  GroupValues least{}, errors;
   for (int step = -1; step <= 1; ++step) {
     GroupFit fit{};
     for (size_t lane = 0; lane < kGroupLanes; ++lane) {

@@ -1,5 +1,7 @@
 // Blocks of 256 elements in 8 or 16 groups, whose scales (and minima) are small whole numbers times
 // a scale of the block: x is about (d * scale) * q - dmin * min.
+#include <numeric>
+
 #include "base/half.h"
 #include "formats/blocks.h"
 #include "formats/level_numbers.h"
@@ -126,7 +128,8 @@ class SuperBlocks {
     assign();
     const auto d = d_;
     const auto dmin = dmin_;
-    for (size_t block = 0; block < kBlocks; ++block) refit(block);
+    const Moments m = moments();
+    for (size_t block = 0; block < kBlocks; ++block) refit(m, block);
     GroupValues errors;
     group_errors(tile_, shape_.levels, fit_of(scales_, mins_), errors);
     for (size_t block = 0; block < kBlocks; ++block) {
@@ -145,21 +148,35 @@ class SuperBlocks {
     }
   }
 
-  // Least squares of x = d * u - dmin * v, u = scale * q, v = min.
-  void refit(size_t block) {
-    float uu = 0, uv = 0, vv = 0, ux = 0, vx = 0;
-    for (size_t lane = block * kGroups; lane < (block + 1) * kGroups; ++lane) {
-      const auto v = static_cast<float>(mins_[lane]);
-      for (size_t i = lane; i < kGroup * kGroupLanes; i += kGroupLanes) {
-        const float u = static_cast<float>(scales_[lane] * q_[i]);
-        const float weight = tile_.weight[i];
-        uu += weight * u * u;
-        uv += weight * u * v;
-        vv += weight * v * v;
-        ux += weight * u * tile_.x[i];
-        vx += weight * v * tile_.x[i];
+  // Least squares of x = d * u - dmin * v, u = scale * q, v = min: the sums of each group.
+  struct Moments {
+    GroupValues uu{}, uv{}, vv{}, ux{}, vx{};
+  };
+  [[nodiscard]] Moments moments() const {
+    Moments m;
+    for (size_t i = 0; i < kGroup * kGroupLanes; i += kGroupLanes) {
+      for (size_t lane = 0; lane < kGroupLanes; ++lane) {
+        const auto v = static_cast<float>(mins_[lane]);
+        const float u = static_cast<float>(scales_[lane] * q_[i + lane]);
+        const float weight = tile_.weight[i + lane];
+        const float x = tile_.x[i + lane];
+        m.uu[lane] += weight * u * u;
+        m.uv[lane] += weight * u * v;
+        m.vv[lane] += weight * v * v;
+        m.ux[lane] += weight * u * x;
+        m.vx[lane] += weight * v * x;
       }
     }
+    return m;
+  }
+
+  void refit(const Moments& m, size_t block) {
+    const auto sum = [block](const GroupValues& values) {
+      return std::accumulate(values.begin() + block * kGroups,
+                             values.begin() + (block + 1) * kGroups, 0.0F);
+    };
+    const float uu = sum(m.uu), uv = sum(m.uv), vv = sum(m.vv);
+    const float ux = sum(m.ux), vx = sum(m.vx);
     const float determinant = uu * vv - uv * uv;
     float d = uu > 0 ? ux / uu : 0;
     float dmin = 0;

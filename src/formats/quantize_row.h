@@ -15,21 +15,32 @@ struct Row {
   std::span<const float> importance;  // as long, or empty
 };
 
-// Elements count by their importance, and large ones more than small ones of their group.
+// Elements count by their importance, and large ones more than small ones of their group. Lanes
+// behind the row's end have zeros. Loops over lanes are the inner ones, so that they are vectors.
 template <size_t kGroup>
 void load_tile(const Row& row, size_t first_group, GroupTile& tile) {
   tile.n = kGroup;
-  for (size_t lane = 0; lane < kGroupLanes; ++lane) {
-    const size_t first = (first_group + lane) * kGroup;
-    const bool is_there = first < row.x.size();  // a lane behind the row's end has zeros
-    float squares = 0;
-    for (size_t i = 0; i < kGroup && is_there; ++i) squares += row.x[first + i] * row.x[first + i];
-    const float mean = squares / static_cast<float>(kGroup);
-    for (size_t i = 0; i < kGroup; ++i) {
-      const float x = is_there ? row.x[first + i] : 0;
-      const float counts = is_there && !row.importance.empty() ? row.importance[first + i] : 1;
-      tile.x[i * kGroupLanes + lane] = x;
-      tile.weight[i * kGroupLanes + lane] = counts * std::sqrt(mean + x * x);
+  const size_t lanes = std::min(kGroupLanes, row.x.size() / kGroup - first_group);
+  const float* x = row.x.data() + first_group * kGroup;
+  const float* counts = row.importance.data() + first_group * kGroup;
+  GroupValues squares{};
+  for (size_t i = 0; i < kGroup; ++i) {
+    float* to = tile.x + i * kGroupLanes;
+    float* weight = tile.weight + i * kGroupLanes;
+    for (size_t lane = 0; lane < kGroupLanes; ++lane) to[lane] = 0;
+    for (size_t lane = 0; lane < kGroupLanes; ++lane) weight[lane] = 1;
+    for (size_t lane = 0; lane < lanes; ++lane) to[lane] = x[lane * kGroup + i];
+    for (size_t lane = 0; lane < lanes && !row.importance.empty(); ++lane) {
+      weight[lane] = counts[lane * kGroup + i];
+    }
+    for (size_t lane = 0; lane < kGroupLanes; ++lane) squares[lane] += to[lane] * to[lane];
+  }
+  for (size_t i = 0; i < kGroup; ++i) {
+    const float* from = tile.x + i * kGroupLanes;
+    float* weight = tile.weight + i * kGroupLanes;
+    for (size_t lane = 0; lane < kGroupLanes; ++lane) {
+      const float mean = squares[lane] / static_cast<float>(kGroup);
+      weight[lane] *= std::sqrt(mean + from[lane] * from[lane]);
     }
   }
 }
