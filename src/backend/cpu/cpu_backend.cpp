@@ -74,6 +74,7 @@ class CpuBackend final : public Backend {
   Profile profile_;
   Info info_;
 
+  LargePages kv_memory_;                             // block after block
   std::vector<KvCache> caches_;                      // a layer each
   std::vector<AttentionScratch> attention_scratch_;  // a thread each
   struct Rotation {
@@ -89,10 +90,8 @@ class CpuBackend final : public Backend {
   std::optional<Result<std::vector<SequenceOutput>>> finished_;
 };
 
-KvShape kv_shape(const model::LayerSpec& layer, const Options& options) {
-  return {.blocks = options.kv_blocks,
-          .kv_heads = layer.attention.n_kv_heads,
-          .head_dim = layer.attention.head_dim};
+KvShape kv_shape(const model::LayerSpec& layer) {
+  return {.kv_heads = layer.attention.n_kv_heads, .head_dim = layer.attention.head_dim};
 }
 
 uint32_t heads_per_kv_head(const model::LayerSpec& layer) {
@@ -111,9 +110,16 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
   const CpuLimits& limits = model_.limits;
   uint32_t max_heads = 0;
   KvShape largest{};
+  size_t block_halves = 0;
   for (const model::LayerSpec& layer : spec().layers) {
-    const KvShape shape = kv_shape(layer, options);
-    caches_.emplace_back(shape);
+    block_halves += kv_shape(layer).block_halves();
+  }
+  kv_memory_ = LargePages(block_halves * sizeof(uint16_t) * options.kv_blocks);
+  auto* kv = reinterpret_cast<uint16_t*>(kv_memory_.bytes().data());
+  for (const model::LayerSpec& layer : spec().layers) {
+    const KvShape shape = kv_shape(layer);
+    caches_.emplace_back(shape, kv, block_halves);
+    kv += shape.block_halves();
     max_heads = std::max(max_heads, heads_per_kv_head(layer));
     largest.head_dim = std::max(largest.head_dim, shape.head_dim);
   }
@@ -137,13 +143,12 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
   up_ = RowBuffer(rows, limits.ff);
   logits_ = RowBuffer(options.max_sequences, spec().vocab);
 
-  uint64_t kv_bytes = 0;
-  for (const KvCache& cache : caches_) kv_bytes += cache.size_bytes();
-  info_ = {
-      .backend = "cpu",
-      .device = processor_name(),
-      .threads = threads,
-      .memory = {.weights = weight_bytes(), .kv = kv_bytes, .activations = activation_bytes()}};
+  info_ = {.backend = "cpu",
+           .device = processor_name(),
+           .threads = threads,
+           .memory = {.weights = weight_bytes(),
+                      .kv = kv_memory_.bytes().size(),
+                      .activations = activation_bytes()}};
 }
 
 // Packed ones, and those that are read from the file. An embedding that is the head too is packed;

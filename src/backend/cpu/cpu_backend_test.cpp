@@ -78,15 +78,26 @@ TEST(CpuBackend, ChunksOfAPromptGiveTheSameBits) {
   EXPECT_EQ(all_logits(*backend, tokens, {7, 32, 3, 20}), at_once);
 }
 
-TEST(CpuBackend, AnyNumberOfThreadsGivesTheSameBits) {
-  for (const TensorType type : {TensorType::kF16, TensorType::kQ4_1}) {
-    auto options = mixed_options();
-    options.type = type;
-    const TinyModel model(options);
+// Rows at once choose kernels: few on vectors, 16 on AMX where there is one, 64 in ranges.
+TEST(CpuBackend, AnyNumberOfThreadsAndRowsGivesTheSameBits) {
+  for (const TensorType type : {TensorType::kF16, TensorType::kQ4_1, TensorType::kQ8_0,
+                                TensorType::kQ4_K, TensorType::kQ6_K}) {
+    SCOPED_TRACE(formats::info(type).name);
+    const TinyModel model({.embd = 256,
+                           .heads = 8,
+                           .kv_heads = 2,
+                           .head_dim = 32,
+                           .ff = 512,
+                           .vocab = 333,
+                           .type = type});
     const auto tokens = some_tokens(67, 3, model.spec().vocab);
     const auto one = all_logits(*make_backend(model.spec(), 1), tokens, {67});
-    EXPECT_EQ(all_logits(*make_backend(model.spec(), 2), tokens, {67}), one);
-    EXPECT_EQ(all_logits(*make_backend(model.spec(), 4), tokens, {40}), one);
+    for (const uint32_t threads : {1U, 2U, 4U}) {
+      const auto backend = make_backend(model.spec(), threads);
+      for (const uint32_t rows : {1U, 2U, 5U, 16U, 20U, 66U, 67U}) {
+        EXPECT_EQ(all_logits(*backend, tokens, {rows}), one) << threads << ", " << rows;
+      }
+    }
   }
 }
 

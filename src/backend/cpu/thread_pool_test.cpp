@@ -48,5 +48,27 @@ TEST(ThreadPool, SleepingThreadsWakeForWork) {
   }
 }
 
+TEST(ThreadPool, AThreadThatIsKeptFromRunningRestsForAWhile) {
+  using std::chrono::milliseconds;
+  ThreadPool pool(2);
+  const auto run_until = [&pool](uint32_t in_use, milliseconds delay_of_worker) {
+    for (int round = 0; round < 2000 && pool.threads_in_use() != in_use; ++round) {
+      std::atomic<bool> worker_has_one = false;
+      pool.run(8, [&](uint32_t, uint32_t thread) {
+        if (thread != 0) {
+          worker_has_one = true;
+          std::this_thread::sleep_for(delay_of_worker);
+        }
+        while (pool.threads_in_use() == 2 && !worker_has_one) std::this_thread::yield();
+      });
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    EXPECT_EQ(pool.threads_in_use(), in_use);
+  };
+  run_until(1, milliseconds(5));
+  pool.run(8, [](uint32_t, uint32_t thread) { EXPECT_EQ(thread, 0U); });
+  run_until(2, milliseconds(0));
+}
+
 }  // namespace
 }  // namespace weft::backend
