@@ -56,6 +56,8 @@ void add_sampling_options(CLI::App& app, sample::Params& params) {
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
   add_model_choice(app, options.choice);
+  app.add_option("--quantize", options.quantize,
+                 "Load the model in another type: Q8_0, Q4_K_M, ... (see 'weft quantize --help')");
   app.add_option("--device", options.device,
                  "auto, cpu, gpu, gpu:N, or a part of an adapter's name (see 'weft devices')")
       ->check([](const std::string& name) { return name.empty() ? "it names no device" : ""; })

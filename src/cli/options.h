@@ -12,9 +12,10 @@ namespace weft::cli {
 // How a model is loaded; load_model() fills in the path that was chosen.
 struct ModelOptions : engine::ModelOptions {
   ModelChoice choice;
+  std::string quantize;  // the type in which it is loaded; empty: its own
 };
 
-// -m, --model-dir, --device, -c, -b, -t.
+// -m, --model-dir, --quantize, --device, -c, -b, -t.
 void add_model_options(CLI::App& app, ModelOptions& options);
 
 // How an answer is generated: -n, --stop, --ignore-eos; --temp, --top-k, --top-p, --min-p,

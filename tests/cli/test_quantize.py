@@ -37,6 +37,16 @@ class Quantize(WeftCase):
                                 "--raw", "The capital of France is")  # fmt: skip
         self.assertIn("Paris", answer)
 
+    def test_while_loading(self):
+        folder = pathlib.Path(__file__).parents[2] / "src/testing/models/llama3"
+        cache = self.temporary_folder()
+        command = ["bench", "-m", folder, "--device", "cpu", "-p", "4", "-n", "0", "-r", "1", "--json"]
+        for arguments, quantization in [([], "BF16"), (["--quantize", "q8_0"], "Q8_0")]:
+            printed = self.assert_ok(*command, *arguments, XDG_CACHE_HOME=cache)
+            self.assertEqual(json.loads(printed)["quantization"], quantization)
+        self.assertEqual(os.listdir(pathlib.Path(cache) / "weft"), [])
+        self.assert_refused(1, ["'q9'"], *command, "--quantize", "q9")
+
     @unittest.skipIf(gguf is None, "the Python package gguf is not installed")
     def test_the_python_package_reads_it(self):
         path, lines = self.quantized("Q4_K_M", "--pure")
