@@ -70,6 +70,7 @@ class Timer {
 class Recorder {
  public:
   Recorder(Recorder&&) noexcept = default;
+  Recorder& operator=(Recorder&&) noexcept = default;
 
   // The grid is x * y * z workgroups, each at least 1. `immediates` has the descriptor's size.
   void dispatch(const Pipeline& pipeline, const BindGroup& group,

@@ -20,6 +20,7 @@ namespace {
 
 // Steps that may be on their way: enough for the GPU to have the next one while the host reads.
 constexpr uint32_t kMaxInFlight = 4;
+constexpr uint32_t kPiece = 32;  // dispatches that are submitted while others are recorded
 
 class GpuBackend final : public Backend {
  public:
@@ -132,14 +133,21 @@ class GpuBackend final : public Backend {
     return run.reader.finish(run.results);
   }
 
-  // One submission: the body once a step, the head for the outputs that were written.
+  // The body once a step, the head for the outputs that were written: one submission, but where the
+  // GPU would wait for it. Then it begins while the host records on; a trace has steps whole.
   void record(InFlight& run, bool with_body) {
     const kernels::StepCounts& counts = step_.counts();
     const HostSpan span(tracer_, "record");
     gpu::Recorder recorder = tracer_ ? tracer_->record() : device_.record();
+    const bool in_pieces = !tracer_ && in_flight_.size() == 1 && counts.rows > kMaxFewRows;
+    uint32_t recorded = 0;
     const auto add = [&](std::span<const kernels::Dispatch> dispatches) {
       for (const kernels::Dispatch& dispatch : dispatches) {
-        if (kernels::record(recorder, dispatch, counts) && tracer_) tracer_->add(dispatch, counts);
+        if (!kernels::record(recorder, dispatch, counts)) continue;
+        if (tracer_) tracer_->add(dispatch, counts);
+        if (++recorded % kPiece != 0 || !in_pieces) continue;
+        submit(std::move(recorder));
+        recorder = device_.record();
       }
     };
     if (with_body) add(plan_for(plans_.bodies, counts.rows));

@@ -31,7 +31,10 @@ bool can_multiply(const DeviceLayer& layer) {
 
 std::optional<MatrixPlan> MatrixPlan::create(const PlanInputs& inputs) {
   const gpu::AdapterInfo& info = inputs.device.info();
-  if (inputs.products.many_rows == ManyRows::kPlain || !info.has_f16) return std::nullopt;
+  if (inputs.products.many_rows == ManyRows::kPlain || !info.has_f16 ||
+      info.limits.max_workgroup_bytes < kernels::kMatmulWorkgroupBytes) {
+    return std::nullopt;
+  }
   const auto matrix = inputs.products.many_rows == ManyRows::kStandIn
                           ? kernels::stand_in_matrix(info)
                           : kernels::subgroup_matrix(info);
@@ -50,11 +53,10 @@ Result<void> MatrixPlan::add_layer(size_t layer, uint32_t rows, Plan& plan) cons
   add_norm(weights.attn_norm, a.normed, {}, plan);
   add(products_of(weights.qkv, a.normed, a.qkv), rows, plan);
   WEFT_TRY(add_rope_kv(in_, layer, Elements::kF16, plan));
-  kernels::Attention shape = attention_shape(spec.attention, in_.step.max_blocks());
-  shape.y = Elements::kF16;
   WEFT_ASSIGN(kernels::Dispatch attention,
-              kernels::attention_on_matrices(in_.device, shape, attention_buffers(in_, layer),
-                                             in_.step.tiles(), matrix_));
+              kernels::attention_on_matrices(
+                  in_.device, attention_shape(spec.attention, in_.step.max_blocks()),
+                  attention_buffers(in_, layer), in_.step.tiles(), matrix_));
   plan.push_back(std::move(attention));
   add(products_of(weights.attn_output, a.attended, a.residual, Store::kAdd), rows, plan);
 
@@ -62,7 +64,7 @@ Result<void> MatrixPlan::add_layer(size_t layer, uint32_t rows, Plan& plan) cons
   add(products_of(weights.gate_up, a.normed, a.gate_up), rows, plan);
   plan.push_back(kernels::swiglu(in_.device, spec.mlp.ff,
                                  {.gate_up = whole(a.gate_up), .y = whole(a.activated)},
-                                 Elements::kF16));
+                                 Elements::kF16Chunks));
   add(products_of(weights.ffn_down, a.activated, a.residual, Store::kAdd), rows, plan);
   return {};
 }
@@ -80,7 +82,7 @@ bool MatrixPlan::add_head(uint32_t outputs, Plan& plan) const {
 void MatrixPlan::add_norm(const gpu::Buffer& w, const gpu::Buffer& y, const gpu::Binding& outputs,
                           Plan& plan) const {
   plan.push_back(kernels::rms_norm(
-      in_.device, {.cols = in_.spec.embd, .eps = in_.spec.norm_eps, .y = Elements::kF16},
+      in_.device, {.cols = in_.spec.embd, .eps = in_.spec.norm_eps, .y = Elements::kF16Chunks},
       {.x = whole(in_.activations.residual), .w = whole(w), .y = whole(y), .outputs = outputs},
       kernels::workgroup_sum_for(in_.device.info())));
 }

@@ -202,11 +202,10 @@ Result<std::array<Dispatch, 2>> attention_of_rows(gpu::Device& device, const Att
 Result<Dispatch> attention_of_tiles(gpu::Device& device, const Attention& shape,
                                     const AttentionBuffers& buffers, const gpu::Binding& tiles) {
   WEFT_TRY(check(shape));
-  Variant variant{.kernel = "attention_tile",
-                  .constants = {{"kHeadDim", shape.head_dim},
-                                {"kParts", tile_parts(shape)},
-                                {"kKeys", tile_keys(shape)}}};
-  choose_elements(shape.y, variant);
+  const Variant variant{.kernel = "attention_tile",
+                        .constants = {{"kHeadDim", shape.head_dim},
+                                      {"kParts", tile_parts(shape)},
+                                      {"kKeys", tile_keys(shape)}}};
   return over_tiles(device, shape, buffers, tiles, variant, kTilePairs);
 }
 
@@ -227,9 +226,10 @@ Result<Dispatch> attention_on_matrices(gpu::Device& device, const Attention& sha
                                 {"kKeyMatrices", kBlockTokens / matrix.n},
                                 {"kDepthMatrices", kBlockTokens / matrix.k},
                                 {"kQuadsOfLane", kBlockTokens / 4 / lanes_of_pair},
-                                {"kEightsOfLane", kBlockTokens / 8 / lanes_of_pair}}};
+                                {"kEightsOfLane", kBlockTokens / 8 / lanes_of_pair},
+                                {"kLoads", ceil_div(kBlockTokens * shape.head_dim / 8,
+                                                    kSubgroups * matrix.lanes)}}};
   choose_matrix(matrix, variant);
-  choose_elements(shape.y, variant);
   return over_tiles(device, shape, buffers, tiles, variant, kSubgroups * matrix.m);
 }
 

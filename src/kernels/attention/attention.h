@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "gpu/device.h"
 #include "kernels/dispatch.h"
-#include "kernels/elements.h"
 #include "kernels/subgroup_matrix.h"
 
 namespace weft::kernels {
@@ -23,7 +22,6 @@ struct Attention {
   uint32_t head_dim;
   uint32_t max_blocks;  // of a sequence in the block table
   float scale;
-  Elements y = Elements::kF32;  // of steps of many rows; attention_of_rows gives f32
 };
 
 struct AttentionBuffers {
@@ -32,7 +30,7 @@ struct AttentionBuffers {
   gpu::Binding q;            // [rows, n_heads, head_dim], f32 but where said otherwise
   gpu::Binding k_cache;      // f16 [blocks, n_kv_heads, kBlockTokens, head_dim]
   gpu::Binding v_cache;      // the same
-  gpu::Binding y;            // [rows, n_heads, head_dim]
+  gpu::Binding y;            // f32 [rows, n_heads, head_dim], but where said otherwise
 };
 
 // What the splits of attention_of_rows leave for its second dispatch.
@@ -62,8 +60,9 @@ struct AttentionScratchBytes {
                                                   const AttentionBuffers& buffers,
                                                   const gpu::Binding& tiles);
 
-// The same on matrix units, with q in f16; weights are rounded to f16. matrix.lanes is a multiple
-// of matrix.m. Errors as above.
+// The same on matrix units: q is f16, y is f16 in chunks (Elements::kF16Chunks) and weights are
+// rounded to f16. matrix.lanes is a multiple of matrix.m, n_heads * head_dim one of 32. Errors as
+// above.
 [[nodiscard]] Result<Dispatch> attention_on_matrices(gpu::Device& device, const Attention& shape,
                                                      const AttentionBuffers& buffers,
                                                      const gpu::Binding& tiles,

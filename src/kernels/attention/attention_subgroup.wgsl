@@ -6,12 +6,15 @@
 //! const kPairs, kLanes, kSubgroupLanes: a workgroup's, kPairs / kM subgroups; kSubgroupLanes is a multiple of kM
 //! const kDimMatrices, kColumnMatrices: kHeadDim / kK and / kN; kKeyMatrices, kDepthMatrices: of a block's keys
 //! const kQuadsOfLane, kEightsOfLane: of a pair's scores of a block
+//! const kLoads: eights of a block's keys that a lane stages
 //! grid: x: a KV head's pairs, kPairs at a time, KV heads outermost; y: a tile, the last first, which has most keys
 //! import: step
-//! import: elements
+//! import: elements_f16
+//! import: place_chunks
 //! import: subgroup_matrix
 
 const kEights = kHeadDim / 8u;
+const kBlockEights = kBlockTokens * kEights;
 const kStride = kEights + 1u;
 const kKeyQuads = kBlockTokens / 4u;
 const kScoreStride = kKeyQuads + 1u;
@@ -36,7 +39,7 @@ var<immediate> p: Params;
 // [blocks, n_kv_heads, kBlockTokens, kHeadDim] of f16
 @group(0) @binding(4) var<storage, read> k_cache: array<vec4u>;
 @group(0) @binding(5) var<storage, read> v_cache: array<vec4u>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<T>>;  // [rows, n_heads, kHeadDim / 4]
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<T>>;  // [rows, n_heads * kHeadDim / 4], in chunks
 
 var<workgroup> tile: array<vec4u, kScores + kPairs * kScoreStride>;
 var<workgroup> grew: u32;  // whether some pair of the workgroup has a new base
@@ -97,11 +100,18 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   var sum = 0.0;
   var acc: array<Sums, kColumnMatrices>;
 
+  // What is staged next is on its way while something else is multiplied.
+  let table = rows_of.seq * p.max_blocks;
+  var source = (block_table[table] * p.n_kv_heads + kv_head) * kBlockTokens * kEights;
+  var staged: array<vec4u, kLoads>;
+  for (var i = 0u; i < kLoads; i++) {  //! unroll
+    staged[i] = k_cache[source + min(lane.index + i * kLanes, kBlockEights - 1u)];
+  }
   for (var first_key = 0u; first_key < n_keys; first_key += kBlockTokens) {
-    let block = block_table[rows_of.seq * p.max_blocks + first_key / kBlockTokens];
-    let source = (block * p.n_kv_heads + kv_head) * kBlockTokens * kEights;
-    for (var i = lane.index; i < kBlockTokens * kEights; i += kLanes) {
-      tile[i / kEights * kStride + i % kEights] = k_cache[source + i];
+    for (var i = 0u; i < kLoads; i++) {  //! unroll
+      let eight = lane.index + i * kLanes;
+      if (eight < kBlockEights) { tile[eight / kEights * kStride + eight % kEights] = staged[i]; }
+      staged[i] = v_cache[source + min(eight, kBlockEights - 1u)];
     }
     if (lane.index == 0u) { grew = 0u; }
     workgroupBarrier();
@@ -116,8 +126,12 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
     }
     workgroupBarrier();
 
-    for (var i = lane.index; i < kBlockTokens * kEights; i += kLanes) {
-      tile[i / kEights * kStride + i % kEights] = v_cache[source + i];
+    let next_block = min(first_key + kBlockTokens, n_keys - 1u) / kBlockTokens;
+    source = (block_table[table + next_block] * p.n_kv_heads + kv_head) * kBlockTokens * kEights;
+    for (var i = 0u; i < kLoads; i++) {  //! unroll
+      let eight = lane.index + i * kLanes;
+      if (eight < kBlockEights) { tile[eight / kEights * kStride + eight % kEights] = staged[i]; }
+      staged[i] = k_cache[source + min(eight, kBlockEights - 1u)];
     }
     var mine: array<vec4f, kQuadsOfLane>;
     var largest = kLowest;
@@ -171,12 +185,15 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   }
 
   let share = 1.0 / sum_of_pair(sum);
-  let to = (row * p.n_heads + kv_head * heads + pair % heads) * (kHeadDim / 4u);
+  let first_column = (kv_head * heads + pair % heads) * kHeadDim;
   for (var j = 0u; j < kColumnMatrices; j++) {  //! unroll
     subgroupMatrixStore<row_major>(&tile, scores, acc[j], kScoreStride);
     workgroupBarrier();
     for (var i = my_part; i < kN / 4u; i += kLanesOfPair) {
-      if (pair < n_pairs) { y[to + j * kN / 4u + i] = elements(bitcast<vec4f>(tile[my_scores + i]) * share); }
+      if (pair < n_pairs) {
+        let to = place(row, first_column + j * kN + 4u * i, p.n_heads * kHeadDim) / 4u;
+        y[to] = elements(bitcast<vec4f>(tile[my_scores + i]) * share);
+      }
     }
     workgroupBarrier();
   }

@@ -9,7 +9,6 @@
 //! const kKeys: divides kBlockTokens
 //! grid: x: a KV head's pairs, 64 at a time, KV heads outermost; y: a tile
 //! import: step
-//! import: elements
 
 const kPairs = 64u;
 const kLanesOfPart = kPairs / 2u;  // each with pairs 2 i and 2 i + 1
@@ -32,7 +31,7 @@ var<immediate> p: Params;
 // [blocks, n_kv_heads, kBlockTokens, kHeadDim] of f16
 @group(0) @binding(4) var<storage, read> k_cache: array<vec2u>;
 @group(0) @binding(5) var<storage, read> v_cache: array<vec2u>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<T>>;  // [rows, n_heads, kHeadDim / 4]
+@group(0) @binding(6) var<storage, read_write> y: array<vec4f>;    // [rows, n_heads, kHeadDim / 4]
 
 var<workgroup> k_tile: array<vec4f, kKeys * kHeadDim / 4u>;
 var<workgroup> v_tile: array<vec4f, kKeys * kHeadDim / 4u>;
@@ -133,7 +132,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     workgroupBarrier();
   }
   for (var i = 0u; i < kQuads; i++) {
-    if (pairs.x < n_pairs) { y[places.x + i] = elements(first_acc[i] / sum.x); }
-    if (pairs.y < n_pairs) { y[places.y + i] = elements(second_acc[i] / sum.y); }
+    if (pairs.x < n_pairs) { y[places.x + i] = first_acc[i] / sum.x; }
+    if (pairs.y < n_pairs) { y[places.y + i] = second_acc[i] / sum.y; }
   }
 }

@@ -15,10 +15,6 @@ namespace {
 
 constexpr uint32_t kJoinLanes = 128;
 
-// Workgroups that fill a large GPU: two for each of 132 multiprocessors of the one that the table
-// of variants was measured on, as no interface says how many a device has.
-constexpr uint32_t kFull = 256;
-
 // How a weight's units become halves.
 void choose_halves(WeightFormat format, Variant& variant) {
   switch (format) {
@@ -45,7 +41,7 @@ uint32_t run_of(const MatmulSubgroupVariant& variant, WeightFormat format, uint3
 }
 
 // All that the shader's text depends on.
-Variant shader_of(const MatmulSubgroupVariant& variant, WeightFormat format) {
+Variant shader_of(const MatmulSubgroupVariant& variant, WeightFormat format, uint32_t cols) {
   const SubgroupMatrix& matrix = variant.matrix;
   const uint32_t lanes = parts_of_tile(variant) * matrix.lanes;
   const uint32_t run = run_of(variant, format, lanes);
@@ -57,7 +53,8 @@ Variant shader_of(const MatmulSubgroupVariant& variant, WeightFormat format) {
                     {"kTileK", variant.tile_k},
                     {"kPartRows", variant.part_rows},
                     {"kPartN", variant.part_n},
-                    {"kSplits", variant.splits},
+                    {"kCols", cols},
+                    {"kSteps", cols / variant.tile_k / variant.splits},
                     {"kRowMatrices", variant.part_rows / matrix.m},
                     {"kColumnMatrices", variant.part_n / matrix.n},
                     {"kDepthMatrices", variant.tile_k / matrix.k},
@@ -80,13 +77,111 @@ void check(const gpu::AdapterInfo& info, const Product& product,
   const WeightLayout& w = product.weight.layout;
   CHECK(variant.tile_rows % variant.part_rows == 0 && variant.tile_n % variant.part_n == 0);
   CHECK(variant.part_rows % variant.matrix.m == 0 && variant.part_n % variant.matrix.n == 0);
-  CHECK(variant.tile_k % 32 == 0 && w.cols % variant.tile_k == 0);
+  CHECK(variant.tile_k % 32 == 0 && w.cols % (variant.tile_k * variant.splits) == 0);
   // The lanes stage whole rows of a tile at a time.
   CHECK(parts_of_tile(variant) * variant.matrix.lanes % (variant.tile_k / 8) == 0);
   CHECK(w.rows % 4 == 0 && product.y_stride % 4 == 0 && product.y_first % 4 == 0);
   CHECK(tile_bytes(variant) <= info.limits.max_workgroup_bytes);
   CHECK(parts_of_tile(variant) * variant.matrix.lanes <= info.limits.max_workgroup_lanes);
 }
+
+// The table of variants: what was measured fastest on a GPU of 132 multiprocessors
+// (docs/performance.md), as no interface says how many a device has. Of a shallow tile, 32 deep,
+// two workgroups fit a multiprocessor, of a deep one, 64, one; deep ones load W and x in longer
+// pieces.
+class VariantChooser {
+ public:
+  VariantChooser(const gpu::AdapterInfo& info, const SubgroupMatrix& matrix,
+                 const WeightLayout& weight, uint32_t rows)
+      : info_(info), matrix_(matrix), weight_(weight), rows_(rows) {}
+
+  [[nodiscard]] MatmulSubgroupVariant for_few_rows() const {
+    const uint32_t tile_k = weight_.cols % 64 == 0 ? 64 : 32;
+    const uint32_t tile_rows = std::clamp(std::bit_ceil(rows_), 16U, 64U);
+    const uint32_t wanted = tile_rows == 16 ? 512 : 256;
+    return {.matrix = matrix_,
+            .tile_rows = tile_rows,
+            .tile_n = 64,
+            .tile_k = tile_k,
+            .part_rows = tile_rows == 64 ? 32U : 16U,
+            .part_n = tile_rows == 16 ? 16U : 32U,
+            .splits = splits(tiles(tile_rows, 64), tile_k, wanted, 8)};
+  }
+
+  [[nodiscard]] MatmulSubgroupVariant for_many_rows() const {
+    const uint32_t large = tiles(128, 128);
+    // Weights of four bits are loaded in few bytes: they gain less from deep tiles.
+    const bool is_shallow = !has_deep(128) || weight_.cols % 64 != 0 || has_nibbles();
+    if (large > kSlots) {
+      if (has_narrow() && tiles(128, 176) <= kSlots) return narrow(176);
+      return is_shallow ? tile(128, 32, 1) : tile(128, 64, 1);
+    }
+    if (large > 96) {
+      if (!is_shallow) return tile(128, 64, large > kSlots / 2 ? 2 : 1);
+      if (large <= kSlots / 2) return tile(128, 32, 2);
+      return tiles(128, 160) <= kSlots / 2 ? tile(160, 32, 2) : tile(128, 32, 1);
+    }
+    if (weight_.cols % 64 != 0 || !has_deep(64)) {
+      return {matrix_, 64, 64, 32, 32, 32, splits(tiles(64, 64), 32, kSlots, 4)};
+    }
+    if (weight_.cols < 4096 && tiles(128, 64) <= kSlots / 2) return small();
+    if (large <= 32) return small();
+    if (is_shallow) return tile(128, 32, weight_.cols < 4096 ? 2 : 4);
+    if (weight_.cols < 4096 && tiles(128, 96) <= kSlots / 2) return tile(96, 64, 1);
+    return tile(128, 64, 2);
+  }
+
+ private:
+  static constexpr uint32_t kSlots = 264;  // for workgroups with shallow tiles
+
+  [[nodiscard]] uint32_t tiles(uint32_t tile_rows, uint32_t tile_n) const {
+    return ceil_div(rows_, tile_rows) * ceil_div(weight_.rows, tile_n);
+  }
+
+  // As many as give `wanted` workgroups with as many steps along K each.
+  [[nodiscard]] uint32_t splits(uint32_t tiles_of_y, uint32_t tile_k, uint32_t wanted,
+                                uint32_t most) const {
+    uint32_t count = std::clamp(wanted / tiles_of_y, 1U, most);
+    while (weight_.cols / tile_k % count != 0) --count;
+    return count;
+  }
+
+  // 128 rows high, of four parts.
+  [[nodiscard]] MatmulSubgroupVariant tile(uint32_t tile_n, uint32_t tile_k,
+                                           uint32_t most_splits) const {
+    uint32_t count = most_splits;
+    while (weight_.cols / tile_k % count != 0) --count;
+    return {matrix_, 128, tile_n, tile_k, 64, tile_n / 2, count};
+  }
+  [[nodiscard]] MatmulSubgroupVariant narrow(uint32_t tile_n) const {
+    MatmulSubgroupVariant variant = tile(tile_n, 32, 1);
+    variant.matrix.n = 8;
+    return variant;
+  }
+  [[nodiscard]] MatmulSubgroupVariant small() const {
+    return tile(64, 64, splits(tiles(128, 64), 64, kSlots / 2, 4));
+  }
+
+  [[nodiscard]] bool has_deep(uint32_t tile_n) const {
+    return tile_bytes(tile(tile_n, 64, 1)) <= info_.limits.max_workgroup_bytes;
+  }
+  // Matrices of 8 columns, of which tiles can have an odd number of eights.
+  [[nodiscard]] bool has_narrow() const {
+    return std::ranges::any_of(info_.matrix_configs, [&](const gpu::MatrixConfig& config) {
+      return config.input == gpu::MatrixType::kF16 && config.result == gpu::MatrixType::kF32 &&
+             config.m == matrix_.m && config.n == 8 && config.k == matrix_.k;
+    });
+  }
+  [[nodiscard]] bool has_nibbles() const {
+    using enum WeightFormat;
+    return weight_.format == kQ4_0 || weight_.format == kQ4_1 || weight_.format == kQ4_K;
+  }
+
+  const gpu::AdapterInfo& info_;
+  const SubgroupMatrix& matrix_;
+  const WeightLayout& weight_;
+  uint32_t rows_;
+};
 
 Dispatch join(gpu::Device& device, const Product& product, uint32_t splits,
               const gpu::Binding& parts) {
@@ -115,29 +210,8 @@ Dispatch join(gpu::Device& device, const Product& product, uint32_t splits,
 MatmulSubgroupVariant matmul_subgroup_variant(const gpu::AdapterInfo& info,
                                               const SubgroupMatrix& matrix,
                                               const WeightLayout& weight, uint32_t rows) {
-  const uint32_t n = weight.rows, k = weight.cols;
-  const uint32_t tile_k = k % 64 == 0 ? 64 : 32;
-  const auto tiles = [&](uint32_t tile_rows, uint32_t tile_n) {
-    return ceil_div(rows, tile_rows) * ceil_div(n, tile_n);
-  };
-  // As many splits as give `wanted` workgroups, each with some steps along K.
-  const auto splits = [&](uint32_t tiles_of_y, uint32_t wanted, uint32_t most) {
-    return std::clamp(std::bit_floor(std::max(wanted / tiles_of_y, 1U)), 1U,
-                      std::min(most, std::bit_floor(k / tile_k)));
-  };
-  if (rows <= 16) return {matrix, 16, 64, tile_k, 16, 16, splits(tiles(16, 64), 512, 8)};
-  if (rows <= 32) return {matrix, 32, 64, tile_k, 16, 32, splits(tiles(32, 64), 256, 8)};
-  if (rows <= 64) return {matrix, 64, 64, tile_k, 32, 32, splits(tiles(64, 64), 256, 8)};
-  const uint32_t large_tiles = tiles(128, 128);
-  if (large_tiles >= kFull) return {matrix, 128, 128, 32, 64, 64, 1};
-  if (large_tiles > kFull / 2) return {matrix, 128, 64, 32, 64, 32, 1};
-  if (large_tiles >= kFull * 3 / 8) {
-    const MatmulSubgroupVariant deep{matrix, 128, 128, 64, 64, 64, 1};
-    if (k < 8192 && tile_k == 64 && tile_bytes(deep) <= info.limits.max_workgroup_bytes)
-      return deep;
-    return {matrix, 128, 128, 32, 64, 64, k % 64 == 0 ? 2U : 1U};
-  }
-  return {matrix, 64, 64, tile_k, 32, 32, splits(tiles(64, 64), 256, 4)};
+  const VariantChooser choose(info, matrix, weight, rows);
+  return rows <= 64 ? choose.for_few_rows() : choose.for_many_rows();
 }
 
 bool can_matmul_subgroup(const WeightLayout& weight) {
@@ -157,7 +231,7 @@ std::vector<Dispatch> matmul_subgroup(gpu::Device& device, const Product& produc
   const WeightLayout& w = product.weight.layout;
   const bool is_split = variant.splits > 1;
   const bool has_bias = product.bias.buffer != nullptr && !is_split;
-  Variant shader = shader_of(variant, w.format);
+  Variant shader = shader_of(variant, w.format, w.cols);
   shader.overrides = {{"HAS_BIAS", has_bias ? 1.0 : 0.0},
                       {"ADD", product.store == Store::kAdd && !is_split ? 1.0 : 0.0}};
   const gpu::Pipeline pipeline = device.pipeline(compose(shader));
@@ -171,7 +245,6 @@ std::vector<Dispatch> matmul_subgroup(gpu::Device& device, const Product& produc
                         .immediates = Immediates(
                             MatmulSubgroupParams{.rows = 0,
                                                  .n = w.rows,
-                                                 .k = w.cols,
                                                  .units = w.units,
                                                  .y_stride = is_split ? w.rows : product.y_stride,
                                                  .y_first = is_split ? 0 : product.y_first}),

@@ -18,8 +18,11 @@ struct MatmulSubgroupVariant {
   SubgroupMatrix matrix;
   uint32_t tile_rows, tile_n, tile_k;  // of a workgroup; tile_k: a multiple of 32 that divides k
   uint32_t part_rows, part_n;          // of a subgroup; divide the tile, multiples of the matrix
-  uint32_t splits;                     // workgroups that share a tile's k
+  uint32_t splits;                     // workgroups that share a tile's k; they take equal parts
 };
+
+// Limits::max_workgroup_bytes that the chosen variants need.
+inline constexpr uint32_t kMatmulWorkgroupBytes = 32768;
 
 // k is a multiple of 32 and n one of 4.
 [[nodiscard]] bool can_matmul_subgroup(const WeightLayout& weight);
@@ -31,14 +34,15 @@ struct MatmulSubgroupVariant {
                                                             uint32_t rows);
 
 // What any weight and number of rows need of `parts` below, where the variant is that for the rows.
-inline constexpr uint64_t kMatmulPartsBytes = uint64_t{16} << 20;
+inline constexpr uint64_t kMatmulPartsBytes = uint64_t{36} << 20;
 
 // What `rows` rows need of it; 0 where nothing is split.
 [[nodiscard]] uint64_t matmul_parts_bytes(const MatmulSubgroupVariant& variant,
                                           const WeightLayout& weight, uint32_t rows);
 
 // One dispatch, or two where k is split: then partial sums lie in `parts` between them.
-// product.x is f16 [rows, k]; y_stride and y_first are multiples of 4.
+// product.x is f16 [rows, k] in chunks (Elements::kF16Chunks); y_stride and y_first are multiples
+// of 4.
 [[nodiscard]] std::vector<Dispatch> matmul_subgroup(gpu::Device& device, const Product& product,
                                                     const MatmulSubgroupVariant& variant,
                                                     const gpu::Binding& parts);

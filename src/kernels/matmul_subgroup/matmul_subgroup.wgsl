@@ -1,8 +1,9 @@
 //! y = x W^T for many rows of x, in tiles of kTileRows x kTileN on matrix units. A workgroup walks along K in steps
 //! of kTileK: halves of x and of the unpacked weights of a step go to workgroup memory, and each subgroup multiplies
-//! kPartRows rows by kPartN columns. With kSplits above 1 the workgroups of a tile share its K, and y is
-//! [kSplits, rows, n], for matmul_join.
-//! const kTileRows, kTileN, kTileK, kPartRows, kPartN, kSplits; a tile's parts are as many as subgroups
+//! kPartRows rows by kPartN columns. Where several workgroups share the K of a tile, y is [splits, rows, n], for
+//! matmul_join.
+//! const kCols: of W; kSteps: along K, of a workgroup. Drivers make the loop faster when they know them
+//! const kTileRows, kTileN, kTileK, kPartRows, kPartN; a tile's parts are as many as subgroups
 //! const kRowMatrices, kColumnMatrices, kDepthMatrices: of a part, and of kTileK
 //! const kRun: eights of a unit that a lane unpacks together
 //! const kXLoads, kWLoads: eights of x and runs of W of a lane
@@ -10,6 +11,7 @@
 //! grid: x: tiles of rows, y: tiles of N, z: splits
 //! import: subgroup_matrix
 //! import: unit_halves
+//! import: place_chunks
 
 override HAS_BIAS: bool;
 override ADD: bool;
@@ -17,14 +19,13 @@ override ADD: bool;
 struct Params {
   rows: u32,
   n: u32,      // rows of W, a multiple of 4, as y_stride and y_first
-  k: u32,      // a multiple of kTileK
   units: u32,  // of a row of W
   y_stride: u32,
   y_first: u32,
 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<vec4u>;        // f16 [rows, k]
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;  // [rows, y_stride] or [kSplits, rows, n]
+@group(0) @binding(0) var<storage, read> x: array<vec4u>;        // f16 [rows, kCols], in chunks
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;  // [rows, y_stride] or [splits, rows, n]
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;     // [n]; not read unless HAS_BIAS
 
 const kEights = kTileK / 8u;  // of a row of a tile
@@ -84,8 +85,6 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   let first_n = group.y * kTileN;
   let part_row = lane.subgroup / kPartsN * kPartRows;
   let part_n = lane.subgroup % kPartsN * kPartN;
-  let split_k = (p.k / kTileK + kSplits - 1u) / kSplits * kTileK;
-  let end_k = min((group.z + 1u) * split_k, p.k);
 
   let x_row = lane.index / kEights;
   let x_place = x_row * kStride + lane.index % kEights;
@@ -95,24 +94,25 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   var x_from: array<u32, kXLoads>;
   var w_from: array<u32, kWLoads>;
   for (var i = 0u; i < kXLoads; i++) {  //! unroll
-    x_from[i] = min(first_row + x_row + i * kXApart, p.rows - 1u) * (p.k / 8u) + lane.index % kEights;
+    let row = min(first_row + x_row + i * kXApart, p.rows - 1u);
+    x_from[i] = place(row, lane.index % kEights * 8u, kCols) / 8u;
   }
   for (var i = 0u; i < kWLoads; i++) {  //! unroll
     w_from[i] = min(first_n + w_row + i * kWApart, p.n - 1u) * p.units + w_eight / (UNIT / 8u);
   }
 
+  var sums: array<Sums, kRowMatrices * kColumnMatrices>;
   // What the next step multiplies is on its way while this one does.
   var next_x: array<vec4u, kXLoads>;
   var next_w: array<Unit, kWLoads>;
-  let begin_k = min(group.z * split_k, p.k - kTileK);
+  let begin_k = group.z * kSteps * kTileK;
   for (var i = 0u; i < kXLoads; i++) {  //! unroll
-    next_x[i] = x[x_from[i] + begin_k / 8u];
+    next_x[i] = x[x_from[i] + begin_k];
   }
   for (var i = 0u; i < kWLoads; i++) {  //! unroll
     next_w[i] = load_unit(w_from[i] + begin_k / UNIT);
   }
-  var sums: array<Sums, kRowMatrices * kColumnMatrices>;
-  for (var first_k = group.z * split_k; first_k < end_k; first_k += kTileK) {
+  for (var step = 0u; step < kSteps; step++) {
     for (var i = 0u; i < kXLoads; i++) {  //! unroll
       if ((i + 1u) * kXApart <= kTileRows || x_row + i * kXApart < kTileRows) {
         tile[x_place + i * kXApart * kStride] = next_x[i];
@@ -124,9 +124,9 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
       }
     }
     workgroupBarrier();
-    let next_k = min(first_k + kTileK, p.k - kTileK);
+    let next_k = begin_k + min(step + 1u, kSteps - 1u) * kTileK;
     for (var i = 0u; i < kXLoads; i++) {  //! unroll
-      next_x[i] = x[x_from[i] + next_k / 8u];
+      next_x[i] = x[x_from[i] + next_k];
     }
     for (var i = 0u; i < kWLoads; i++) {  //! unroll
       next_w[i] = load_unit(w_from[i] + next_k / UNIT);

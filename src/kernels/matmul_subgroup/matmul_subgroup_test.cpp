@@ -53,7 +53,7 @@ class MatmulSubgroupTest : public ProductTest {
                  << ", " << variant.splits << " splits, matrices of " << variant.matrix.m << " x "
                  << variant.matrix.n << " x " << variant.matrix.k);
     const Halves x = random_halves(size_t{rows} * w.cols, rows);
-    const TestBuffer x_buffer = input(x.bits);
+    const TestBuffer x_buffer = input(chunks_of_rows(x.bits, w.cols));
     const TestBuffer y = output<float>(size_t{rows} * w.rows);
     const TestBuffer parts =
         output<float>(std::max<size_t>(matmul_parts_bytes(variant, w, rows) / 4, 4));
@@ -104,7 +104,7 @@ TEST_F(MatmulSubgroupTest, EveryTileForAnyRowsAndColumns) {
   for (const SubgroupMatrix& matrix : matrices()) {
     for (const MatmulSubgroupVariant& variant : variants_of(matrix)) {
       for (const uint32_t n : {4U, variant.tile_n, variant.tile_n + 4}) {
-        const RandomWeight weight(device(), WeightFormat::kQ8_0, n, 320, n);
+        const RandomWeight weight(device(), WeightFormat::kQ8_0, n, 384, n);
         for (const uint32_t rows : {1U, variant.tile_rows - 1, variant.tile_rows + 3}) {
           expect_right(weight, rows, variant);
         }
@@ -114,33 +114,64 @@ TEST_F(MatmulSubgroupTest, EveryTileForAnyRowsAndColumns) {
 }
 
 TEST_F(MatmulSubgroupTest, AddsBiasAndWhatYHolds) {
-  constexpr uint32_t kRows = 5, kN = 36, kK = 128, kFirst = 8, kWidth = 48;
+  constexpr uint32_t kN = 36, kK = 128, kFirst = 8, kWidth = 48;
   const RandomWeight weight(device(), WeightFormat::kQ4_1, kN, kK, 1);
-  const Halves x = random_halves(kRows * kK, 2);
   const std::vector<float> bias = random_floats(kN, 3);
-  const std::vector<float> before = random_floats(kRows * kWidth, 4);
-  const std::vector<double> product = product_ref(x.values, weight.values(), kK);
-  std::vector<double> want(before.begin(), before.end());
-  for (size_t i = 0; i < product.size(); ++i) {
-    want[i / kN * kWidth + kFirst + i % kN] += product[i] + bias[i % kN];
-  }
-  const TestBuffer x_buffer = input(x.bits), bias_buffer = input(bias);
+  const TestBuffer bias_buffer = input(bias);
+  const auto check = [&](uint32_t rows, bool has_bias, const SubgroupMatrix& matrix,
+                         uint32_t splits) {
+    SCOPED_TRACE(testing::Message() << rows << " rows, " << splits << " splits, "
+                                    << (has_bias ? "" : "no ") << "bias");
+    const Halves x = random_halves(rows * kK, 2);
+    const std::vector<float> before = random_floats(rows * kWidth, 4);
+    const std::vector<double> product = product_ref(x.values, weight.values(), kK);
+    std::vector<double> want(before.begin(), before.end());
+    for (size_t i = 0; i < product.size(); ++i) {
+      want[i / kN * kWidth + kFirst + i % kN] += product[i] + (has_bias ? bias[i % kN] : 0);
+    }
+    const TestBuffer x_buffer = input(chunks_of_rows(x.bits, kK)), y = input(before);
+    const TestBuffer parts = output<float>(splits * rows * kN);
+    run(matmul_subgroup(device(),
+                        {.weight = weight,
+                         .x = x_buffer,
+                         .y = y,
+                         .bias = has_bias ? gpu::Binding(bias_buffer) : gpu::Binding{},
+                         .y_stride = kWidth,
+                         .y_first = kFirst,
+                         .store = Store::kAdd},
+                        {matrix, 16, 16, 32, matrix.m, matrix.n, splits}, parts),
+        {.rows = rows});
+    expect_near(values<float>(y), want, half_tolerance(kK));
+  };
   for (const SubgroupMatrix& matrix : matrices()) {
-    for (const uint32_t splits : {1U, 2U}) {
-      SCOPED_TRACE(splits);
-      const TestBuffer y = input(before);
-      const TestBuffer parts = output<float>(splits * kRows * kN);
-      run(matmul_subgroup(device(),
-                          {.weight = weight,
-                           .x = x_buffer,
-                           .y = y,
-                           .bias = bias_buffer,
-                           .y_stride = kWidth,
-                           .y_first = kFirst,
-                           .store = Store::kAdd},
-                          {matrix, 16, 16, 32, matrix.m, matrix.n, splits}, parts),
-          {.rows = kRows});
-      expect_near(values<float>(y), want, half_tolerance(kK));
+    check(5, true, matrix, 1);
+    check(16, true, matrix, 2);
+    check(16, false, matrix, 1);
+    check(16, false, matrix, 2);
+  }
+}
+
+TEST_F(MatmulSubgroupTest, ChosenVariantsFitEveryShape) {
+  gpu::AdapterInfo info = device().info();
+  using enum gpu::MatrixType;
+  info.matrix_configs = {{kF16, kF32, 16, 16, 16}, {kF16, kF32, 16, 8, 16}};
+  const SubgroupMatrix matrix{.m = 16, .n = 16, .k = 16, .lanes = 32};
+  for (const uint32_t workgroup_bytes : {kMatmulWorkgroupBytes, 49152U}) {
+    info.limits.max_workgroup_bytes = workgroup_bytes;
+    for (const uint32_t rows : {9U, 16U, 17U, 33U, 65U, 200U, 512U, 1000U, 2048U}) {
+      for (const uint32_t n : {4U, 256U, 960U, 2048U, 4096U, 5120U, 11264U, 28672U, 128256U}) {
+        for (const uint32_t k : {96U, 576U, 1536U, 2048U, 4096U, 5632U, 14336U}) {
+          for (const WeightFormat format : {WeightFormat::kQ4_0, WeightFormat::kQ8_0}) {
+            const WeightLayout w = weight_layout(format, n, k);
+            const MatmulSubgroupVariant v = matmul_subgroup_variant(info, matrix, w, rows);
+            SCOPED_TRACE(testing::Message() << rows << " rows of " << n << " x " << k);
+            EXPECT_EQ(k % (v.tile_k * v.splits), 0U);
+            EXPECT_EQ(v.part_n % v.matrix.n + v.part_rows % v.matrix.m, 0U);
+            EXPECT_LE(uint64_t{v.tile_rows + v.tile_n} * (2 * v.tile_k + 16), workgroup_bytes);
+            EXPECT_LE(matmul_parts_bytes(v, w, rows), kMatmulPartsBytes);
+          }
+        }
+      }
     }
   }
 }

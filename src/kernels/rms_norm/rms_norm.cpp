@@ -1,5 +1,7 @@
 #include "kernels/rms_norm/rms_norm.h"
 
+#include <algorithm>
+#include <bit>
 #include <vector>
 
 #include "kernels/compose.h"
@@ -8,10 +10,15 @@
 namespace weft::kernels {
 namespace {
 
-constexpr uint32_t kLanes = 256;
+// Four elements a lane where that many lanes are allowed: a row is a chain of two loops.
+uint32_t lanes_for(const gpu::AdapterInfo& info, uint32_t cols) {
+  return std::clamp(std::bit_ceil(cols / 4), 256U, info.limits.max_workgroup_lanes);
+}
 
-Variant variant_of(const RmsNorm& shape, WorkgroupSum sum, bool gathers) {
-  Variant variant{.kernel = "rms_norm", .overrides = {{"WG", kLanes}}};
+Variant variant_of(const gpu::AdapterInfo& info, const RmsNorm& shape, WorkgroupSum sum,
+                   bool gathers) {
+  Variant variant{.kernel = "rms_norm",
+                  .overrides = {{"WG", static_cast<double>(lanes_for(info, shape.cols))}}};
   if (sum == WorkgroupSum::kSubgroup) {
     variant.imports.emplace_back("workgroup_sum", "workgroup_sum_subgroup");
   }
@@ -30,7 +37,8 @@ Dispatch rms_norm(gpu::Device& device, const RmsNorm& shape, const RmsNormBuffer
                   WorkgroupSum sum) {
   const bool gathers = buffers.outputs.buffer != nullptr;
   const Count count = gathers ? Count::kOutputs : Count::kRows;
-  const gpu::Pipeline pipeline = device.pipeline(compose(variant_of(shape, sum, gathers)));
+  const gpu::Pipeline pipeline =
+      device.pipeline(compose(variant_of(device.info(), shape, sum, gathers)));
   std::vector<gpu::Binding> bindings{buffers.x, buffers.w, buffers.y};
   if (gathers) bindings.push_back(buffers.outputs);
   return {.label = "rms_norm",

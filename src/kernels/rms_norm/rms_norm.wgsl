@@ -4,6 +4,7 @@
 //! import: workgroup_sum
 //! import: source_row
 //! import: elements
+//! import: place
 
 override WG: u32;
 
@@ -22,12 +23,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let row = group.x + group.y * groups.x;
   if (row >= p.rows) { return; }  // the whole workgroup leaves: barriers stay uniform
   let source = source_row(row) * p.cols;
-  let first = row * p.cols;
   var squares = 0.0;
   for (var c = lane.index; c < p.cols; c += WG) {
     let value = x[source + c];
     squares += value * value;
   }
   let scale = inverseSqrt(workgroup_sum(squares, lane) / f32(p.cols) + p.eps);
-  for (var c = lane.index; c < p.cols; c += WG) { y[first + c] = element(x[source + c] * scale * w[c]); }
+  for (var c = lane.index; c < p.cols; c += WG) { y[place(row, c, p.cols)] = element(x[source + c] * scale * w[c]); }
 }

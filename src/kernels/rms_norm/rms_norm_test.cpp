@@ -43,18 +43,19 @@ TEST_F(RmsNormTest, IsWhatTheFormulaSays) {
   }
 }
 
-TEST_F(RmsNormTest, HalvesAreHeldToTheirRange) {
+TEST_F(RmsNormTest, HalvesInChunksAreHeldToTheirRange) {
   if (!device().info().has_f16) GTEST_SKIP() << "The adapter has no f16.";
   const std::vector<float> x = random_floats(2 * 96, 8);
   std::vector<float> w = random_floats(96, 9, 0.5F, 2);
   w[3] = 1e6F;
   std::vector<double> want = rms_norm_ref(x, w, kEps);
   for (double& value : want) value = std::clamp(value, -65504.0, 65504.0);
-  const TestBuffer x_buffer = input(x), w_buffer = input(w), y = output<uint16_t>(x.size());
-  run(rms_norm(device(), {.cols = 96, .eps = kEps, .y = Elements::kF16},
+  const TestBuffer x_buffer = input(x), w_buffer = input(w),
+                   y = output<uint16_t>(chunks_size(2, 96));
+  run(rms_norm(device(), {.cols = 96, .eps = kEps, .y = Elements::kF16Chunks},
                {.x = x_buffer, .w = w_buffer, .y = y}, WorkgroupSum::kPlain),
       {.rows = 2});
-  expect_near(floats_of_halves(values<uint16_t>(y)), want, {.relative = 0x1p-10});
+  expect_near(rows_of_chunks(values<uint16_t>(y), 2, 96), want, {.relative = 0x1p-10});
 }
 
 TEST_F(RmsNormTest, RowsPastOneDimensionOfTheGrid) {

@@ -24,7 +24,7 @@ Dispatch swiglu(gpu::Device& device, uint32_t cols, const SwigluBuffers& buffers
           .count = Count::kRows,
           .x = {.fixed = ceil_div(cols / 4, kLanes)},
           .y = {.count = Count::kRows},
-          .bytes_per_count = (y == Elements::kF16 ? uint64_t{10} : 12) * cols};
+          .bytes_per_count = (y == Elements::kF32 ? uint64_t{12} : 10) * cols};
 }
 
 }  // namespace weft::kernels

@@ -17,7 +17,7 @@ struct SwigluBuffers {
   gpu::Binding y;        // [rows, cols]
 };
 
-// `cols` is a multiple of 4.
+// `cols` is a multiple of 4, for chunks of 32.
 [[nodiscard]] Dispatch swiglu(gpu::Device& device, uint32_t cols, const SwigluBuffers& buffers,
                               Elements y = Elements::kF32);
 

@@ -2,6 +2,7 @@
 //! grid: x covers the quads of a row of y, y: a row
 //! import: silu
 //! import: elements
+//! import: place
 
 override WG: u32;
 
@@ -19,5 +20,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (quad >= p.quads) { return; }
   let gate = gate_up[2u * group.y * p.quads + quad];
   let up = gate_up[(2u * group.y + 1u) * p.quads + quad];
-  y[group.y * p.quads + quad] = elements(vec4f(silu(gate.x), silu(gate.y), silu(gate.z), silu(gate.w)) * up);
+  y[place(group.y, 4u * quad, 4u * p.quads) / 4u] =
+      elements(vec4f(silu(gate.x), silu(gate.y), silu(gate.z), silu(gate.w)) * up);
 }

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/half.h"
+#include "kernels/elements.h"
 #include "kernels/wgsl_files.h"
 
 namespace weft::kernels {
@@ -69,6 +70,24 @@ std::vector<float> floats_of_halves(std::span<const uint16_t> halves) {
   std::vector<float> floats(halves.size());
   std::ranges::transform(halves, floats.begin(), half_to_float);
   return floats;
+}
+
+std::vector<uint16_t> chunks_of_rows(std::span<const uint16_t> rows, size_t columns) {
+  const size_t count = rows.size() / columns;
+  std::vector<uint16_t> chunks(chunks_size(count, columns), kNan & 0xffffU);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    chunks[chunk_place(i / columns, i % columns, columns)] = rows[i];
+  }
+  return chunks;
+}
+
+std::vector<float> rows_of_chunks(std::span<const uint16_t> chunks, size_t rows, size_t columns) {
+  const std::vector<float> values = floats_of_halves(chunks);
+  std::vector<float> in_rows;
+  for (size_t i = 0; i < rows * columns; ++i) {
+    in_rows.push_back(values[chunk_place(i / columns, i % columns, columns)]);
+  }
+  return in_rows;
 }
 
 void expect_near(std::span<const float> got, std::span<const double> want,

@@ -38,6 +38,11 @@ inline constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
 // binary16 to f32.
 [[nodiscard]] std::vector<float> floats_of_halves(std::span<const uint16_t> halves);
 
+// Rows of binary16 as Elements::kF16Chunks places them, and back to f32 rows.
+[[nodiscard]] std::vector<uint16_t> chunks_of_rows(std::span<const uint16_t> rows, size_t columns);
+[[nodiscard]] std::vector<float> rows_of_chunks(std::span<const uint16_t> chunks, size_t rows,
+                                                size_t columns);
+
 // |got - want| <= absolute + relative * |want|
 struct Tolerance {
   double relative = 0;
