@@ -22,7 +22,7 @@ namespace {
 using kernels::Count;
 using kernels::Store;
 
-// For how many rows plans are built. Up to kMaxFewRows they are of mat-vecs, beyond that of matrix
+// For how many rows plans are built. Few are of mat-vecs, beyond that of matrix
 // products, whose tiles differ up to 64 rows where there are matrix units. One sequence decodes one
 // row at a time, and rarely has a few rows to prefill.
 std::vector<uint32_t> sizes(uint32_t max_sequences, uint32_t most, bool has_matrices) {
@@ -65,7 +65,10 @@ class PlanBuilder {
     count_ = count;
     most_ = most;
   }
-  [[nodiscard]] bool has_few_rows() const { return most_ <= kMaxFewRows; }
+  // Matrix units take no longer for 16 rows than mat-vecs do for 8.
+  [[nodiscard]] bool has_few_rows() const {
+    return most_ <= (matrices_ ? kMaxFewRows / 2 : kMaxFewRows);
+  }
 
   Result<void> embedding() {
     const kernels::EmbeddingBuffers buffers{.rows = in_.step.rows(),
