@@ -31,7 +31,7 @@ uint32_t count_of(Count count, const StepCounts& step) {
 }
 
 bool record(gpu::Recorder& recorder, const Dispatch& dispatch, const StepCounts& step) {
-  if (step.length < dispatch.min_length) return false;
+  if (step.length < dispatch.min_length || step.length > dispatch.max_length) return false;
   uint32_t x = groups_of(dispatch.x, step);
   uint32_t y = groups_of(dispatch.y, step);
   const uint32_t z = groups_of(dispatch.z, step);

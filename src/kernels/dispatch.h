@@ -55,7 +55,8 @@ struct Dispatch {
   // x is folded into y past the device's limit where y and z are one workgroup: such a kernel takes
   // its place from x + y * num_workgroups.x and leaves where that is past the end.
   GridAxis x, y, z;
-  uint32_t min_length = 0;       // in shorter steps there is nothing to do
+  uint32_t min_length = 0;       // in shorter steps there is nothing to do,
+  uint32_t max_length = ~0U;     // and in longer ones another dispatch does it
   uint64_t bytes = 0;            // that every dispatch reads: weights
   uint64_t bytes_per_count = 0;  // read and written besides, for each of `count`
   uint64_t flops_per_count = 0;

@@ -165,7 +165,7 @@ TEST_F(GpuBackendTest, MatricesMatchTheReferenceModel) {
 
 TEST_F(GpuBackendTest, DotProductsOfABatchAnswerAsAlone) {
   const TinyModel model(ragged_options());
-  const auto backend = make(model.spec(), test_options(), {.few_rows = FewRows::kDot});
+  const auto backend = make(model.spec(), test_options(), {FewRows::kDot, ManyRows::kPlain});
   const auto tokens = some_tokens(41, 7, model.spec().vocab);
   const auto one_by_one = logits(*backend, tokens, {1});
   EXPECT_LE(relative_error(model.spec(), tokens, one_by_one), 1e-3);

@@ -16,6 +16,8 @@ namespace {
 constexpr uint32_t kMaxHeadDim = 256;
 constexpr uint32_t kLeastSplit = 128;  // keys
 constexpr uint32_t kLongSplit = 256;
+constexpr uint32_t kFewKeys = 512;
+constexpr uint32_t kLaneHeads = 4;
 constexpr uint32_t kCombineLanes = 128;
 constexpr uint32_t kTilePairs = 64;  // (row, head) pairs of a workgroup of attention_tile
 
@@ -44,9 +46,9 @@ uint32_t split_heads(const Attention& shape) {
   return heads;
 }
 
-// The same of attention_split_lanes: as many as a lane's registers hold.
-uint32_t lane_heads(const Attention& shape) {
-  uint32_t heads = std::min(4U, shared_heads(shape));
+// The same of attention_split_lanes, at most as many as a lane's registers hold.
+uint32_t lane_heads(const Attention& shape, uint32_t most) {
+  uint32_t heads = std::min(most, shared_heads(shape));
   while (shared_heads(shape) % heads != 0) --heads;
   return heads;
 }
@@ -69,22 +71,30 @@ uint64_t row_bytes(const Attention& shape) { return uint64_t{4} * shape.n_heads 
 
 // How the keys of a row are split.
 struct SplitVariant {
-  bool by_lanes;  // attention_split_lanes
-  uint32_t keys;  // of a split
-  uint32_t dims;  // of a key that a lane takes
+  bool by_lanes;   // attention_split_lanes
+  uint32_t heads;  // of a workgroup
+  uint32_t keys;   // of a split
+  uint32_t dims;   // of a key that a lane takes
   uint32_t workgroup;
 };
 
 SplitVariant split_variant(const gpu::AdapterInfo& info, const Attention& shape) {
-  const SplitVariant plain{
-      .by_lanes = false, .keys = kLeastSplit, .dims = 0, .workgroup = kLeastSplit};
+  const SplitVariant plain{.by_lanes = false,
+                           .heads = split_heads(shape),
+                           .keys = kLeastSplit,
+                           .dims = 0,
+                           .workgroup = kLeastSplit};
   if (!info.has_subgroups) return plain;
   for (uint32_t dims = 8; dims <= 16; dims += 8) {
     const uint32_t lanes = std::bit_ceil(ceil_div(shape.head_dim, dims));
     if (shape.head_dim % dims != 0 || lanes > info.subgroup_min) continue;
-    SplitVariant variant{.by_lanes = true, .keys = kLongSplit, .dims = dims, .workgroup = 256};
+    SplitVariant variant{.by_lanes = true,
+                         .heads = lane_heads(shape, kLaneHeads),
+                         .keys = kLongSplit,
+                         .dims = dims,
+                         .workgroup = 256};
     const uint64_t bytes = uint64_t{4} * ceil_div(variant.workgroup, info.subgroup_min) *
-                           lane_heads(shape) * (shape.head_dim + 2);
+                           variant.heads * (shape.head_dim + 2);
     if (bytes + 256 <= info.limits.max_workgroup_bytes &&
         variant.workgroup % info.subgroup_max == 0) {
       return variant;
@@ -97,13 +107,12 @@ Variant split_shader(const gpu::AdapterInfo& info, const Attention& shape,
                      const SplitVariant& variant) {
   if (!variant.by_lanes) {
     return {.kernel = "attention_split",
-            .constants = {{"kHeadDim", shape.head_dim},
-                          {"kHeads", split_heads(shape)},
-                          {"kSplit", variant.keys}}};
+            .constants = {
+                {"kHeadDim", shape.head_dim}, {"kHeads", variant.heads}, {"kSplit", variant.keys}}};
   }
   return {.kernel = "attention_split_lanes",
           .constants = {{"kHeadDim", shape.head_dim},
-                        {"kHeads", lane_heads(shape)},
+                        {"kHeads", variant.heads},
                         {"kDims", variant.dims},
                         {"kEights", variant.dims / 8},
                         {"kQuads", variant.dims / 4},
@@ -117,7 +126,6 @@ Variant split_shader(const gpu::AdapterInfo& info, const Attention& shape,
 
 Dispatch split(gpu::Device& device, const Attention& shape, const AttentionBuffers& buffers,
                const AttentionScratch& scratch, const SplitVariant& variant) {
-  const uint32_t heads = variant.by_lanes ? lane_heads(shape) : split_heads(shape);
   const gpu::Pipeline pipeline =
       device.pipeline(compose(split_shader(device.info(), shape, variant)));
   const std::array bindings{buffers.rows,    buffers.block_table, buffers.q,     buffers.k_cache,
@@ -133,7 +141,7 @@ Dispatch split(gpu::Device& device, const Attention& shape, const AttentionBuffe
                                                     .max_splits = max_splits(shape, variant.keys),
                                                     .scale = shape.scale}),
       .count = Count::kRows,
-      .x = {.fixed = shape.n_heads / heads},
+      .x = {.fixed = shape.n_heads / variant.heads},
       .y = {.count = Count::kRows},
       .z = {.count = Count::kLength, .per_group = variant.keys},
       .bytes_per_count = row_bytes(shape)};
@@ -190,13 +198,22 @@ AttentionScratchBytes attention_scratch_bytes(const Attention& shape, uint32_t m
   return {.acc = splits * shape.head_dim * 4, .stats = splits * 8};
 }
 
-Result<std::array<Dispatch, 2>> attention_of_rows(gpu::Device& device, const Attention& shape,
-                                                  const AttentionBuffers& buffers,
-                                                  const AttentionScratch& scratch) {
+Result<std::vector<Dispatch>> attention_of_rows(gpu::Device& device, const Attention& shape,
+                                                const AttentionBuffers& buffers,
+                                                const AttentionScratch& scratch) {
   WEFT_TRY(check(shape));
-  const SplitVariant variant = split_variant(device.info(), shape);
-  return std::array{split(device, shape, buffers, scratch, variant),
-                    combine(device, shape, buffers, scratch, variant)};
+  SplitVariant variant = split_variant(device.info(), shape);
+  std::vector<Dispatch> dispatches;
+  dispatches.push_back(split(device, shape, buffers, scratch, variant));
+  if (variant.by_lanes && variant.heads > 1) {
+    // Over few keys what counts is how long a lane works, not how often a key is read.
+    dispatches.back().min_length = kFewKeys + 1;
+    variant.heads = 1;
+    dispatches.push_back(split(device, shape, buffers, scratch, variant));
+    dispatches.back().max_length = kFewKeys;
+  }
+  dispatches.push_back(combine(device, shape, buffers, scratch, variant));
+  return dispatches;
 }
 
 Result<Dispatch> attention_of_tiles(gpu::Device& device, const Attention& shape,

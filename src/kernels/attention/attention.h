@@ -4,7 +4,6 @@
 // in place, through the block table.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -46,12 +45,12 @@ struct AttentionScratchBytes {
                                                             uint32_t max_rows);
 
 // For steps of few rows, each perhaps of another sequence: the keys of a row are split over
-// workgroups (flash decoding, Dao et al. 2023), and a second dispatch puts the splits together.
+// workgroups (flash decoding, Dao et al. 2023), and the last dispatch puts the splits together.
 // An error where head_dim is not a multiple of 16 up to 256, or n_heads not one of n_kv_heads.
-[[nodiscard]] Result<std::array<Dispatch, 2>> attention_of_rows(gpu::Device& device,
-                                                                const Attention& shape,
-                                                                const AttentionBuffers& buffers,
-                                                                const AttentionScratch& scratch);
+[[nodiscard]] Result<std::vector<Dispatch>> attention_of_rows(gpu::Device& device,
+                                                              const Attention& shape,
+                                                              const AttentionBuffers& buffers,
+                                                              const AttentionScratch& scratch);
 
 // For steps with many rows of one sequence, which share what is read of their keys and values
 // (flash attention, Dao et al. 2022). `tiles`: Tile [tiles]; rows in no tile are left.
