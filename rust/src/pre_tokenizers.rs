@@ -81,6 +81,36 @@ const DEEPSEEK_V3: &str = concat!(
     r"|\s*[\r\n]+|\s+(?!\S)|\s+",
 );
 
+/// As QWEN2, behind a cut into numbers of three digits.
+const MINICPM5: &str = concat!(
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+",
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+);
+/// As LLAMA3, with spaces in powers of two.
+const JAIS2: &str = concat!(
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}",
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)",
+    r"|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1}",
+);
+const EXAONE_MOE: &str = concat!(
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}",
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+",
+);
+const BAILING: &str = concat!(
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}",
+    r"| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
+);
+/// Digits in threes from the right.
+const TINY_AYA_DIGITS: &str = r"\d{1,3}(?=(?:\d{3})*\b)";
+const KIMI_K2: &str = concat!(
+    r"[\p{Han}]+",
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*",
+    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+",
+    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+);
+
 const BLOOM: &str = " ?[^(\\s|.,!?…。，、।۔،)]+";
 
 const fn steps(before_bytes: &'static [&'static str]) -> PreTokenizer {
@@ -95,25 +125,32 @@ pub fn find(name: &str) -> Option<PreTokenizer> {
     Some(match name {
         "default" => steps(&[r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"]),
         "gpt-2" | "phi-2" | "mpt" | "olmo" | "jais" | "trillion" | "granite-docling"
-        | "exaone4" | "gigachat" | "a.x-4.0" | "mellum" | "modern-bert" => steps(&[GPT2]),
-        "smollm" | "starcoder" | "refact" | "command-r" | "codeshell" | "exaone" | "minerva-7b" => {
-            steps(&[DIGIT, GPT2])
+        | "exaone4" | "gigachat" | "a.x-4.0" | "mellum" | "modern-bert" | "jina-v1-en"
+        | "jina-v2-es" | "jina-v2-de" | "jina-v2-code" | "jina-es" | "jina-de" | "roberta-bpe" => {
+            steps(&[GPT2])
         }
-        "llama3" | "llama-v3" | "llama-bpe" | "falcon3" | "falcon-h1" | "midm-2.0" | "lfm2" => {
-            whole_words(&[LLAMA3])
-        }
+        "smollm" | "starcoder" | "refact" | "command-r" | "codeshell" | "exaone" | "minerva-7b"
+        | "mellum2" => steps(&[DIGIT, GPT2]),
+        "llama3" | "llama-v3" | "llama-bpe" | "falcon3" | "falcon-h1" | "midm-2.0" | "lfm2"
+        | "pixtral" | "jina-v5-nano" => whole_words(&[LLAMA3]),
         "dbrx" | "smaug-bpe" | "glm4" | "chatglm-bpe" => steps(&[LLAMA3]),
         "qwen2" | "deepseek-r1-qwen" | "stablelm2" | "megrez" | "hunyuan" | "solar-open"
-        | "grok-2" => steps(&[QWEN2]),
+        | "grok-2" | "kormo" | "f2llmv2" => steps(&[QWEN2]),
+        "minicpm5" => steps(&[r"\p{N}{1,3}", MINICPM5]),
+        "jais-2" => steps(&[JAIS2]),
+        "exaone-moe" => steps(&[EXAONE_MOE]),
+        "bailingmoe" | "bailingmoe2" | "llada-moe" => steps(&[BAILING]),
+        "tiny_aya" | "cohere2moe" => steps(&[TINY_AYA_DIGITS, GPT_4O]),
+        "kimi-k2" => steps(&[KIMI_K2]),
         "qwen35" => steps(&[QWEN35]),
         "seed-coder" => steps(&[SEED_CODER]),
         "tekken" => whole_words(&[TEKKEN]),
-        "gpt-4o" | "llama4" | "kanana2" | "minimax-m2" => steps(&[GPT_4O]),
+        "gpt-4o" | "llama4" | "kanana2" | "minimax-m2" | "talkie" => steps(&[GPT_4O]),
         "deepseek-llm" => {
             steps(&[r"[\r\n]", DEEPSEEK_CASED, DEEPSEEK_PUNCTUATION, r"\s+$", DEEPSEEK_WIDE, DIGIT])
         }
         "deepseek-coder" => steps(&[r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", DEEPSEEK_WIDE, DIGIT]),
-        "deepseek-v3" | "hunyuan-dense" | "joyai-llm" => steps(&[
+        "deepseek-v3" | "hunyuan-dense" | "joyai-llm" | "hy_v4" => steps(&[
             r"\p{N}{1,3}",
             r"[\u{4E00}-\u{9FA5}\u{3040}-\u{309F}\u{30A0}-\u{30FF}]+",
             DEEPSEEK_V3,
@@ -198,6 +235,12 @@ mod tests {
             "deepseek-coder",
             "deepseek-v3",
             "falcon",
+            "minicpm5",
+            "jais-2",
+            "exaone-moe",
+            "bailingmoe",
+            "tiny_aya",
+            "kimi-k2",
             "bloom",
             "viking",
         ];

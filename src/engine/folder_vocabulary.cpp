@@ -114,8 +114,10 @@ std::vector<Vocabulary> candidates(const Vocabulary& base, bool ignores_merges) 
   }
   constexpr std::string_view kWholeWords[] = {"llama-bpe", "tekken"};
   constexpr std::string_view kMerged[] = {
-      "gpt-2",          "smollm",      "qwen2",  "dbrx",    "gpt-4o",     "qwen35", "deepseek-llm",
-      "deepseek-coder", "deepseek-v3", "falcon", "default", "seed-coder", "bloom",  "viking"};
+      "gpt-2",   "smollm",       "qwen2",          "dbrx",        "gpt-4o",
+      "qwen35",  "deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon",
+      "default", "seed-coder",   "bloom",          "viking",      "minicpm5",
+      "jais-2",  "exaone-moe",   "bailingmoe",     "tiny_aya",    "kimi-k2"};
   const auto names = ignores_merges ? std::span<const std::string_view>(kWholeWords)
                                     : std::span<const std::string_view>(kMerged);
   for (const std::string_view name : names) out.emplace_back(base).pre = name;

@@ -46,6 +46,16 @@ O200K_WORD = (
 END = r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 SUFFIX = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 
+KIMI = (
+    r"[\p{Han}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*"
+    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+"
+    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+JAIS_SPACES = "".join(rf"|\s{{{2**n}}}(?!\S)" for n in range(9, 1, -1)) + r"|\s{1,2}(?!\S)|\s{1}"
+
 # As the models' own tokenizer.json files have them.
 PRE_TOKENIZERS = {
     "gpt-2": GPT2,
@@ -84,6 +94,36 @@ PRE_TOKENIZERS = {
             BYTES,
         ]
     ),
+    "minicpm5": Sequence(
+        [split(r"\p{N}{1,3}"), split(LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}+")), BYTES]
+    ),
+    "jais-2": Sequence([split(LLAMA3.replace(r"|\s+(?!\S)|\s+", JAIS_SPACES)), BYTES]),
+    "exaone-moe": Sequence(
+        [
+            split(
+                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+"
+                r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+"
+            ),
+            BYTES,
+        ]
+    ),
+    "bailingmoe": Sequence(
+        [
+            split(
+                r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}"
+                r"| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"
+            ),
+            BYTES,
+        ]
+    ),
+    "tiny_aya": Sequence(
+        [
+            split(r"\d{1,3}(?=(?:\d{3})*\b)"),
+            split(O200K_WORD % (SUFFIX, SUFFIX) + r"|\p{N}{1,3}" + END),
+            BYTES,
+        ]
+    ),
+    "kimi-k2": Sequence([split(KIMI), BYTES]),  # tiktoken's, from the model's Python file
     "bloom": Sequence([split(" ?[^(\\s|.,!?…。，、।۔،)]+"), BYTES]),
 }
 
