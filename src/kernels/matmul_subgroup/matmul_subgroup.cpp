@@ -97,12 +97,15 @@ class VariantChooser {
 
   [[nodiscard]] MatmulSubgroupVariant for_few_rows() const {
     const uint32_t tile_k = weight_.cols % 64 == 0 ? 64 : 32;
-    if (rows_ <= 16)
-      return {matrix_, 16, 64, tile_k, 16, 16, splits(tiles(16, 64), tile_k, 512, 8)};
-    if (rows_ <= 32) {
-      return {matrix_, 32, 128, tile_k, 32, 32, splits(tiles(32, 128), tile_k, 256, 8)};
-    }
-    return {matrix_, 64, 64, tile_k, 32, 32, splits(tiles(64, 64), tile_k, 256, 8)};
+    const uint32_t tile_rows = std::clamp(std::bit_ceil(rows_), 16U, 64U);
+    const uint32_t wanted = tile_rows == 16 ? 512 : 256;
+    return {.matrix = matrix_,
+            .tile_rows = tile_rows,
+            .tile_n = 64,
+            .tile_k = tile_k,
+            .part_rows = tile_rows == 64 ? 32U : 16U,
+            .part_n = tile_rows == 16 ? 16U : 32U,
+            .splits = splits(tiles(tile_rows, 64), tile_k, wanted, 8)};
   }
 
   [[nodiscard]] MatmulSubgroupVariant for_many_rows() const {
