@@ -2,20 +2,22 @@
 # Times Weft beside llama.cpp on this machine: runs of both alternate, so that a noisy neighbour
 # disturbs both alike. One JSON line a case: medians, their ratio, and the spread of each.
 #
-# usage: bench/versus_llama_cpp.sh LLAMA_BENCH [-m MODEL] [-p N] [-n N] [-t THREADS] [-r RUNS]
+# usage: bench/versus_llama_cpp.sh LLAMA_BENCH [-m MODEL] [-p N] [-n N] [-t THREADS] [-r RUNS] [-w WEFT]
 # e.g.   bench/versus_llama_cpp.sh ~/llama.cpp/build/bin/llama-bench -p 512 -n 128 -t 2 -r 5
 set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
 model=${XDG_CACHE_HOME:-$HOME/.cache}/weft/models/SmolLM2-135M-Instruct.Q4_1.gguf
 prompt=512 generate=128 threads=2 runs=5
+weft=$root/weft
 [[ $# -ge 1 && -x $1 ]] || { sed -n '5,6s/^# //p' "$0" >&2; exit 2; }
 peer=$1
 shift
-while getopts m:p:n:t:r: option; do
+while getopts m:p:n:t:r:w: option; do
   case $option in
     m) model=$OPTARG ;; p) prompt=$OPTARG ;; n) generate=$OPTARG ;;
-    t) threads=$OPTARG ;; r) runs=$OPTARG ;; *) exit 2 ;;
+    t) threads=$OPTARG ;; r) runs=$OPTARG ;; w) weft=$OPTARG ;;
+    *) exit 2 ;;
   esac
 done
 
@@ -29,7 +31,7 @@ for line in sys.stdin:
     print(case, r["avg_ts"])'
 }
 run_weft() {
-  "$root/weft" bench -m "$model" -p "$prompt" -n "$generate" -t "$threads" --device cpu -r 1 --json |
+  "$weft" bench -m "$model" -p "$prompt" -n "$generate" -t "$threads" --device cpu -r 1 --json |
     python3 -c 'import json, sys
 for line in sys.stdin:
     r = json.loads(line)

@@ -89,16 +89,20 @@ void multiply_typed(const PackedTile& tile, const FloatActivations& x, float* ou
     const size_t cols = std::min<size_t>(tile.cols - first, kFloatPieceCols);
     const T* const from = weights + first * kTileRows;
     const FloatActivations part{x.data + first, x.stride, x.rows};
-    const auto* ahead = reinterpret_cast<const char*>(from) + kReadAhead;
-    for (size_t i = 0; i < cols * kTileRows * sizeof(T); i += 64) {
-      __builtin_prefetch(ahead + i, 0, 2);
-    }
+    const auto prefetch = [&] {
+      const auto* ahead = reinterpret_cast<const char*>(from) + kReadAhead;
+      for (size_t i = 0; i < cols * kTileRows * sizeof(T); i += 64) {
+        __builtin_prefetch(ahead + i, 0, 2);
+      }
+    };
     if (std::is_same_v<T, float> || x.rows <= kXAtOnce) {
+      prefetch();
       add_piece(from, cols, part, out);
     } else {  // many rows share what is converted once
       for (size_t i = 0; i < cols * kTileRows; i += kLanes) {
         hn::Store(load(from + i), D(), piece + i);
       }
+      prefetch();
       add_piece(piece, cols, part, out);
     }
   }

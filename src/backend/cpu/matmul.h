@@ -54,7 +54,7 @@ class Matmul {
  private:
   // Rows of activations that are multiplied with one tile after the other: few enough to stay in a
   // second-level cache.
-  static constexpr uint32_t kRowsAtOnce = 64;
+  static constexpr uint32_t kRowsAtOnce = 128;
 
   struct Workspace {  // of one thread
     DecodeScratch scratch;
