@@ -24,6 +24,7 @@ Result<ExitCode> run(const ConvertOptions& options) {
   if (options.type) {
     WEFT_ASSIGN(writing.type, model::find_quantize_type(*options.type));
   }
+  WEFT_TRY(expect_other_file(options.in, options.out));
   WEFT_ASSIGN(GgufSource source, open_gguf_source(options.in));
   Progress progress;
   uint64_t bytes = 0;

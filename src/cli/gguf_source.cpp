@@ -32,4 +32,14 @@ Result<GgufSource> open_gguf_source(const std::filesystem::path& path) {
   return GgufSource{.storage = std::move(file), .image = std::move(image)};
 }
 
+Result<void> expect_other_file(const std::filesystem::path& in, const std::filesystem::path& out) {
+  std::error_code error;  // leaves `false`: the model is somewhere else, or nowhere
+  const bool is_in =
+      std::filesystem::equivalent(in, out, error) ||
+      (std::filesystem::exists(out, error) &&
+       std::filesystem::equivalent(in, std::filesystem::absolute(out).parent_path(), error));
+  if (is_in) return fail("'{}' is of the model that is read: name another file.", out.string());
+  return {};
+}
+
 }  // namespace weft::cli

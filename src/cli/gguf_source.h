@@ -20,4 +20,8 @@ struct GgufSource {
 // A folder without a vocabulary gives an image without one, and a notice.
 [[nodiscard]] Result<GgufSource> open_gguf_source(const std::filesystem::path& path);
 
+// An error where `out` is the model at `in`, or a file of its folder: it would be lost.
+[[nodiscard]] Result<void> expect_other_file(const std::filesystem::path& in,
+                                             const std::filesystem::path& out);
+
 }  // namespace weft::cli

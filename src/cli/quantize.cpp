@@ -98,6 +98,7 @@ Result<ExitCode> run(QuantizeOptions& options) {
   if (!options.importance.empty()) {
     WEFT_ASSIGN(importance, model::Importance::open(options.importance));
   }
+  WEFT_TRY(expect_other_file(options.in, options.out));
   WEFT_ASSIGN(GgufSource source, open_gguf_source(options.in));
   Progress progress;
   Total total;

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import unittest
 
 from weft_case import WeftCase
@@ -30,6 +31,17 @@ class Quantize(WeftCase):
         self.assertLess(total["relative_error"], 0.01)
         for tensor in tensors:
             self.assertEqual("rms_error" in tensor, tensor["from"] != tensor["to"])
+
+    def test_the_model_that_is_read_is_not_written_over(self):
+        model = pathlib.Path(self.temporary_folder()) / "model.gguf"
+        model.symlink_to(self.model())
+        for out in (model, self.model()):
+            self.assert_refused(1, [str(out)], "quantize", model, out, "Q8_0")
+        folder = pathlib.Path(self.temporary_folder()) / "folder"
+        shutil.copytree(pathlib.Path(__file__).parents[2] / "src/testing/models/llama3", folder)
+        config = folder / "config.json"
+        self.assert_refused(1, [str(config)], "convert", folder, config)
+        self.assertTrue(json.loads(config.read_text(encoding="utf-8")))
 
     def test_the_model_still_answers(self):
         path, _ = self.quantized("Q6_K")
