@@ -155,7 +155,7 @@ void encode_q8_0(const Row& row, std::span<std::byte> out) {
     float most = 0;
     for (const float x : row.x.subspan(first, kBlock)) most = std::max(most, std::abs(x));
     const float d = most / 127;
-    const float inverse = d == 0 ? 0 : 1 / d;
+    const float inverse = std::isnormal(d) ? 1 / d : 0;  // below, d becomes 0
     BlockQ8_0 block{.d = float_to_half(d)};
     for (size_t i = 0; i < kBlock; ++i) {
       block.qs[i] = static_cast<int8_t>(std::round(row.x[first + i] * inverse));

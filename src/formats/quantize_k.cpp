@@ -72,7 +72,7 @@ class SuperBlocks {
 
   void round_scales(size_t block) {
     const auto nearest = [](float x, float unit, int low, int high) {
-      if (unit == 0) return 0;
+      if (unit == 0 || !std::isfinite(unit)) return 0;
       return static_cast<int>(
           std::clamp(std::round(x / unit), static_cast<float>(low), static_cast<float>(high)));
     };

@@ -22,7 +22,8 @@ void load_tile(const Row& row, size_t first_group, GroupTile& tile) {
   tile.n = kGroup;
   const size_t lanes = std::min(kGroupLanes, row.x.size() / kGroup - first_group);
   const float* x = row.x.data() + first_group * kGroup;
-  const float* counts = row.importance.data() + first_group * kGroup;
+  const std::span<const float> counts =
+      row.importance.empty() ? row.importance : row.importance.subspan(first_group * kGroup);
   GroupValues squares{};
   for (size_t i = 0; i < kGroup; ++i) {
     float* to = tile.x + i * kGroupLanes;
@@ -30,7 +31,7 @@ void load_tile(const Row& row, size_t first_group, GroupTile& tile) {
     for (size_t lane = 0; lane < kGroupLanes; ++lane) to[lane] = 0;
     for (size_t lane = 0; lane < kGroupLanes; ++lane) weight[lane] = 1;
     for (size_t lane = 0; lane < lanes; ++lane) to[lane] = x[lane * kGroup + i];
-    for (size_t lane = 0; lane < lanes && !row.importance.empty(); ++lane) {
+    for (size_t lane = 0; lane < lanes && !counts.empty(); ++lane) {
       weight[lane] = counts[lane * kGroup + i];
     }
     for (size_t lane = 0; lane < kGroupLanes; ++lane) squares[lane] += to[lane] * to[lane];

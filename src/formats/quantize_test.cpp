@@ -141,6 +141,26 @@ TEST(Quantize, GivesTheSameBitsOnEveryInstructionSet) {
   }
 }
 
+// Sums overflow, scales are infinite or 0: whatever comes of it, smallest numbers become 0.
+TEST(Quantize, TakesAllFiniteNumbers) {
+  for (const TensorType type : quantized_types()) {
+    if (info(type).block_elements == 1) continue;
+    for (const float size : {1e-45F, 1e-40F, 1e25F, 3e38F}) {
+      std::vector<float> row = numbers(512, 6);
+      for (float& x : row) x *= size / 3;
+      std::vector<float> importance(row.size(), size);
+      importance[7] = 0;
+      const auto plain = decoded(type, quantized(type, row), row.size());
+      const auto weighted = decoded(type, quantized(type, row, importance), row.size());
+      if (size > 1) continue;
+      for (size_t i = 0; i < row.size(); ++i) {
+        ASSERT_LE(std::abs(plain[i]), 1e-37F) << info(type).name << " " << size;
+        ASSERT_LE(std::abs(weighted[i]), 1e-37F) << info(type).name << " " << size;
+      }
+    }
+  }
+}
+
 // Numbers that are all alike, and one that is unlike the others.
 TEST(Quantize, OddBlocksStayNear) {
   for (const TensorType type : quantized_types()) {
