@@ -24,17 +24,45 @@ void add(const PlanInputs& in, const DotInput& input, std::span<const DotProduct
                        {.rows = whole(a.dot_rows), .lines = whole(a.dot_lines)}, plan);
 }
 
-DotInput normed(const PlanInputs& in, const gpu::Buffer& weights) {
-  return {.x = whole(in.activations.residual), .norm = whole(weights), .eps = in.spec.norm_eps};
+DotInput normed(const PlanInputs& in, const Norm& norm) {
+  return {.x = whole(in.activations.residual),
+          .norm = is_there(norm) ? whole(norm) : gpu::Binding{},
+          .eps = residual_eps(in.spec)};
 }
 
-std::vector<DotProduct> to_residual(const PlanInputs& in, const DeviceMatrix& matrix) {
+// To the residual stream, or to where add_post_norm() goes on.
+std::vector<DotProduct> to_residual(const PlanInputs& in, const DeviceMatrix& matrix,
+                                    const Norm& post_norm) {
   const MatrixPart& part = matrix.parts[0];
+  const Activations& a = in.activations;
+  const bool adds = !is_there(post_norm);
   return {{.weight = part.weight(),
-           .finish = kernels::StoreFinish{.y = whole(in.activations.residual),
-                                          .bias = bias_of(part),
-                                          .y_stride = matrix.rows,
-                                          .store = kernels::Store::kAdd}}};
+           .finish = kernels::StoreFinish{
+               .y = whole(adds ? a.residual : a.normed),
+               .bias = bias_of(part),
+               .y_stride = matrix.rows,
+               .store = adds ? kernels::Store::kAdd : kernels::Store::kReplace}}};
+}
+
+bool can_all(const PlanInputs& in, std::span<const DotProduct> products) {
+  return std::ranges::all_of(products, [&](const DotProduct& product) {
+    return kernels::can_dot_matvec(in.device.info(), product);
+  });
+}
+
+// To `qkv`, for what has to be done to q and k before they are rotated or stored.
+std::vector<DotProduct> plain_qkv_products(const PlanInputs& in, size_t layer) {
+  const model::Attention& attention = in.spec.layers[layer].attention;
+  std::vector<DotProduct> products;
+  for (const MatrixStack::Run& run : in.weights.layers[layer].qkv.runs) {
+    products.push_back(
+        {.weight = run.weight,
+         .finish = kernels::StoreFinish{
+             .y = whole(in.activations.qkv),
+             .y_stride = (attention.n_heads + 2 * attention.n_kv_heads) * attention.head_dim,
+             .y_first = run.first_row}});
+  }
+  return products;
 }
 
 // Runs that write different buffers compute side by side: what a run does not write, it does not
@@ -72,21 +100,32 @@ Result<bool> add_dot_layer(const PlanInputs& in, size_t layer, uint32_t most, Pl
       weights.attn_output.parts.size() != 1 || weights.ffn_down.parts.size() != 1) {
     return false;
   }
-  const std::vector<DotProduct> qkv = qkv_products(in, layer);
-  const std::vector<DotProduct> attn_output = to_residual(in, weights.attn_output);
-  const std::vector<DotProduct> gate_up{{.weight = weights.gate_up.runs[0].weight,
-                                         .finish = kernels::SwigluFinish{.y = whole(a.activated)}}};
-  const std::vector<DotProduct> ffn_down = to_residual(in, weights.ffn_down);
-  for (const auto* products : {&qkv, &attn_output, &gate_up, &ffn_down}) {
-    for (const DotProduct& product : *products) {
-      if (!kernels::can_dot_matvec(in.device.info(), product)) return false;
-    }
+  const model::LayerSpec& spec = in.spec.layers[layer];
+  std::vector<DotProduct> qkv = qkv_products(in, layer);
+  const bool rotates = spec.attention.qk_norm == model::QkNorm::kNone && can_all(in, qkv);
+  if (!rotates) qkv = plain_qkv_products(in, layer);
+  const std::vector<DotProduct> attn_output =
+      to_residual(in, weights.attn_output, weights.attn_post_norm);
+  const std::vector<DotProduct> gate_up{
+      {.weight = weights.gate_up.runs[0].weight,
+       .finish =
+           kernels::SwigluFinish{.y = whole(a.activated), .activation = activation_of(spec.mlp)}}};
+  const std::vector<DotProduct> ffn_down = to_residual(in, weights.ffn_down, weights.ffn_post_norm);
+  if (!can_all(in, qkv) || !can_all(in, attn_output) || !can_all(in, gate_up) ||
+      !can_all(in, ffn_down)) {
+    return false;
   }
   add(in, normed(in, weights.attn_norm), qkv, most, plan);
+  if (!rotates) {
+    add_qk_norm(in, layer, plan);
+    WEFT_TRY(add_rope_kv(in, layer, kernels::Elements::kF32, plan));
+  }
   WEFT_TRY(add_attention_of_rows(in, layer, plan));
   add(in, {.x = whole(a.attended)}, attn_output, most, plan);
+  if (is_there(weights.attn_post_norm)) add_post_norm(in, weights.attn_post_norm, plan);
   add(in, normed(in, weights.ffn_norm), gate_up, most, plan);
   add(in, {.x = whole(a.activated)}, ffn_down, most, plan);
+  if (is_there(weights.ffn_post_norm)) add_post_norm(in, weights.ffn_post_norm, plan);
   return true;
 }
 

@@ -1,6 +1,7 @@
 #include "backend/gpu/gpu_backend.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <utility>
 
@@ -22,6 +23,14 @@ namespace {
 constexpr uint32_t kMaxInFlight = 4;
 constexpr uint32_t kPiece = 32;  // dispatches that are submitted while others are recorded
 
+constexpr std::array kFeatures{
+    model::Feature::kPostNorm,          model::Feature::kHeadQkNorm,
+    model::Feature::kWholeQkNorm,       model::Feature::kNoRotation,
+    model::Feature::kRotationMagnitude, model::Feature::kGelu,
+    model::Feature::kEmbeddingScale,    model::Feature::kResidualScale,
+    model::Feature::kLogitScale,        model::Feature::kLogitSoftcap,
+};
+
 class GpuBackend final : public Backend {
  public:
   GpuBackend(const model::ModelSpec& spec, const Options& options,
@@ -33,7 +42,7 @@ class GpuBackend final : public Backend {
         device_(*kept_device_) {}
 
   Result<void> load(const std::function<void(uint64_t, uint64_t)>& progress) {
-    WEFT_TRY(model::expect_features(spec_, {}, "The GPU backend"));
+    WEFT_TRY(model::expect_features(spec_, kFeatures, "The GPU backend"));
     WEFT_ASSIGN(step_, StepData::create(device_, options_));
     WEFT_ASSIGN(kv_, KvStorage::create(device_, spec_, options_));
     WEFT_ASSIGN(activations_, Activations::create(device_, spec_, options_));

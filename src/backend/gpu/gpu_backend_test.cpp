@@ -315,10 +315,10 @@ TEST_F(GpuBackendTest, RefusesATypeWithoutKernel) {
 TEST_F(GpuBackendTest, RefusesAFeatureWithoutKernel) {
   const TinyModel model(ragged_options());
   model::ModelSpec spec = model.spec();
-  spec.layers[1].attention.softcap = 50;
+  spec.layers[1].parallel = true;
   const auto backend = create(spec);
   ASSERT_FALSE(backend);
-  EXPECT_NE(backend.error().message().find("soft caps of attention scores"), std::string::npos);
+  EXPECT_NE(backend.error().message().find("attention and MLP side by side"), std::string::npos);
 }
 
 TEST_F(GpuBackendTest, ATraceNamesWhatRan) {
@@ -328,7 +328,7 @@ TEST_F(GpuBackendTest, ATraceNamesWhatRan) {
   (void)logits(*backend, some_tokens(3, 1, model.spec().vocab), {1});
   const Trace trace = backend->take_trace();
   const auto times = kernel_times(trace);
-  const auto swiglu = std::ranges::find(times, "swiglu", &KernelTime::name);
+  const auto swiglu = std::ranges::find(times, "swiglu activation_silu", &KernelTime::name);
   ASSERT_NE(swiglu, times.end());
   EXPECT_EQ(swiglu->count, 3 * model.spec().layers.size());
   EXPECT_GT(swiglu->seconds, 0);

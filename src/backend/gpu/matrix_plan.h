@@ -1,11 +1,9 @@
-// The part of a plan for steps of many rows that runs on matrix units: what their kernels read is
-// f16.
+// What of a plan for steps of many rows runs on matrix units: what their kernels read is f16.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "backend/gpu/plan.h"
 #include "kernels/product/product.h"
@@ -15,24 +13,22 @@ namespace weft::backend {
 
 class MatrixPlan {
  public:
-  // Nothing where the device has no matrix units, or where some weight of a layer has a shape
-  // that their kernels do not take.
+  // Nothing where the device has no matrix units, or where a layer has something that their kernels
+  // do not take.
   [[nodiscard]] static std::optional<MatrixPlan> create(const PlanInputs& inputs);
 
-  // Adds the dispatches of a layer, for steps of mostly `rows` rows.
-  [[nodiscard]] Result<void> add_layer(size_t layer, uint32_t rows, Plan& plan) const;
+  // Whether the matrix of the head has a shape that they take; those of layers have.
+  [[nodiscard]] bool multiplies_head() const;
 
-  // Adds those from the residual stream to the logits of mostly `outputs` outputs; false where the
-  // matrix of the head has such a shape.
-  [[nodiscard]] bool add_head(uint32_t outputs, Plan& plan) const;
+  // For steps of mostly `rows` rows; x is f16 in chunks.
+  void add(const kernels::Product& product, uint32_t rows, Plan& plan) const;
+
+  // From a q of f16 to `attended`, f16 in chunks.
+  [[nodiscard]] Result<void> add_attention(size_t layer, Plan& plan) const;
 
  private:
   MatrixPlan(const PlanInputs& inputs, const kernels::SubgroupMatrix& matrix)
       : in_(inputs), matrix_(matrix) {}
-
-  void add_norm(const gpu::Buffer& w, const gpu::Buffer& y, const gpu::Binding& outputs,
-                Plan& plan) const;
-  void add(const std::vector<kernels::Product>& products, uint32_t rows, Plan& plan) const;
 
   const PlanInputs& in_;
   kernels::SubgroupMatrix matrix_;

@@ -14,12 +14,14 @@
 #include "kernels/embedding/embedding.h"
 #include "kernels/product/product.h"
 #include "kernels/rms_norm/rms_norm.h"
+#include "kernels/soft_cap/soft_cap.h"
 #include "kernels/swiglu/swiglu.h"
 
 namespace weft::backend {
 namespace {
 
 using kernels::Count;
+using kernels::Elements;
 using kernels::Store;
 
 // For how many rows plans are built. Few are of mat-vecs, beyond that of matrix
@@ -51,11 +53,15 @@ class PlanBuilder {
   Plan head(uint32_t most) {
     start(Count::kOutputs, most);
     const Activations& a = in_.activations;
-    if (has_few_rows() ? add_dot_head(in_, most, plan_) : add_matrix_head()) {
-      return std::move(plan_);
+    if (!has_few_rows() || !add_dot_head(in_, most, plan_)) {
+      on_matrices_ = on_matrices_ && matrices_->multiplies_head();
+      norm(in_.weights.output_norm, a.head_in, in_.step.outputs());
+      add(products_of(in_.weights.output(), a.head_in, a.logits, Store::kReplace));
     }
-    norm(a.residual, in_.weights.output_norm, a.head_in, in_.step.outputs());
-    add(products_of(in_.weights.output(), a.head_in, a.logits, Store::kReplace));
+    if (in_.spec.logit_softcap != 0) {
+      plan_.push_back(
+          kernels::soft_cap(in_.device, in_.spec.vocab, in_.spec.logit_softcap, whole(a.logits)));
+    }
     return std::move(plan_);
   }
 
@@ -64,10 +70,15 @@ class PlanBuilder {
     plan_.clear();
     count_ = count;
     most_ = most;
+    on_matrices_ = matrices_ && !has_few_rows();
   }
   // Matrix units take no longer for 16 rows than mat-vecs do for 8.
   [[nodiscard]] bool has_few_rows() const {
     return most_ <= (matrices_ ? kMaxFewRows / 2 : kMaxFewRows);
+  }
+  // Of what products read.
+  [[nodiscard]] Elements elements() const {
+    return on_matrices_ ? Elements::kF16Chunks : Elements::kF32;
   }
 
   Result<void> embedding() {
@@ -75,7 +86,9 @@ class PlanBuilder {
                                             .slot_tokens = whole(in_.activations.slot_tokens),
                                             .x = whole(in_.activations.residual)};
     for (const MatrixPart& part : in_.weights.token_embd.parts) {
-      const kernels::Embedding shape{.vocab = in_.spec.vocab, .first_token = part.first_row};
+      const kernels::Embedding shape{.vocab = in_.spec.vocab,
+                                     .first_token = part.first_row,
+                                     .scale = in_.spec.embedding_scale / in_.spec.residual_scale};
       WEFT_ASSIGN(kernels::Dispatch dispatch,
                   kernels::embedding(in_.device, shape, part.weight(), buffers));
       plan_.push_back(std::move(dispatch));
@@ -83,47 +96,61 @@ class PlanBuilder {
     return {};
   }
 
-  bool add_matrix_head() { return matrices_ && matrices_->add_head(most_, plan_); }
-
   Result<void> layer(size_t i) {
-    if (!has_few_rows() && matrices_) return matrices_->add_layer(i, most_, plan_);
     if (has_few_rows()) {
       WEFT_ASSIGN(const bool is_added, add_dot_layer(in_, i, most_, plan_));
       if (is_added) return {};
     }
     const DeviceLayer& weights = in_.weights.layers[i];
+    const model::Mlp& mlp = in_.spec.layers[i].mlp;
     const Activations& a = in_.activations;
-    norm(a.residual, weights.attn_norm, a.normed);
-    add(products_of(weights.qkv, a.normed, a.qkv));
-    WEFT_TRY(add_rope_kv(in_, i, kernels::Elements::kF32, plan_));
+    add(products_of(weights.qkv, norm(weights.attn_norm, a.normed), a.qkv));
+    add_qk_norm(in_, i, plan_);
+    WEFT_TRY(add_rope_kv(in_, i, on_matrices_ ? Elements::kF16 : Elements::kF32, plan_));
     WEFT_TRY(attention(i));
-    add(products_of(weights.attn_output, a.attended, a.residual, Store::kAdd));
+    add_to_residual(weights.attn_output, a.attended, weights.attn_post_norm);
 
-    norm(a.residual, weights.ffn_norm, a.normed);
-    add(products_of(weights.gate_up, a.normed, a.gate_up));
-    plan_.push_back(kernels::swiglu(in_.device, in_.spec.layers[i].mlp.ff,
-                                    {.gate_up = whole(a.gate_up), .y = whole(a.activated)}));
-    add(products_of(weights.ffn_down, a.activated, a.residual, Store::kAdd));
+    add(products_of(weights.gate_up, norm(weights.ffn_norm, a.normed), a.gate_up));
+    plan_.push_back(kernels::swiglu(
+        in_.device, {.cols = mlp.ff, .activation = activation_of(mlp), .y = elements()},
+        {.gate_up = whole(a.gate_up), .y = whole(a.activated)}));
+    add_to_residual(weights.ffn_down, a.activated, weights.ffn_post_norm);
     return {};
   }
 
-  void norm(const gpu::Buffer& x, const gpu::Buffer& w, const gpu::Buffer& y,
-            const gpu::Binding& outputs = {}) {
-    plan_.push_back(
-        kernels::rms_norm(in_.device, {.cols = in_.spec.embd, .eps = in_.spec.norm_eps},
-                          {.x = whole(x), .w = whole(w), .y = whole(y), .outputs = outputs},
-                          kernels::workgroup_sum_for(in_.device.info())));
+  // Of the residual stream to `y`. Gives where the result is: the stream itself where there is no
+  // norm.
+  const gpu::Buffer& norm(const Norm& w, const gpu::Buffer& y, const gpu::Binding& outputs = {}) {
+    const gpu::Buffer& x = in_.activations.residual;
+    if (!is_there(w)) return x;
+    plan_.push_back(kernels::rms_norm(
+        in_.device, {.cols = in_.spec.embd, .eps = residual_eps(in_.spec), .y = elements()},
+        {.x = whole(x), .w = whole(w), .y = whole(y), .outputs = outputs},
+        kernels::workgroup_sum_for(in_.device.info())));
+    return y;
   }
 
   void add(std::vector<kernels::Product> products) {
     for (kernels::Product& product : products) {
       product.rows = count_;
-      plan_.push_back(kernels::product(in_.device, product, most_));
+      if (on_matrices_) {
+        matrices_->add(product, most_, plan_);
+      } else {
+        plan_.push_back(kernels::product(in_.device, product, most_));
+      }
     }
+  }
+
+  void add_to_residual(const DeviceMatrix& matrix, const gpu::Buffer& x, const Norm& post_norm) {
+    const Activations& a = in_.activations;
+    if (!is_there(post_norm)) return add(products_of(matrix, x, a.residual, Store::kAdd));
+    add(products_of(matrix, x, a.normed, Store::kReplace));
+    add_post_norm(in_, post_norm, plan_);
   }
 
   Result<void> attention(size_t i) {
     if (has_few_rows()) return add_attention_of_rows(in_, i, plan_);
+    if (on_matrices_) return matrices_->add_attention(i, plan_);
     WEFT_ASSIGN(
         kernels::Dispatch dispatch,
         kernels::attention_of_tiles(
@@ -138,6 +165,7 @@ class PlanBuilder {
   Plan plan_;
   Count count_ = Count::kRows;
   uint32_t most_ = 0;
+  bool on_matrices_ = false;
 };
 
 }  // namespace

@@ -1,6 +1,21 @@
 #include "backend/gpu/plan_parts.h"
 
+#include "kernels/qk_norm/qk_norm.h"
+#include "kernels/rms_norm/rms_norm.h"
+
 namespace weft::backend {
+
+kernels::Activation activation_of(const model::Mlp& mlp) {
+  switch (mlp.activation) {
+    case model::Activation::kSilu:
+      return kernels::Activation::kSilu;
+    case model::Activation::kGelu:
+      return kernels::Activation::kGelu;
+    case model::Activation::kGeluTanh:
+      return kernels::Activation::kGeluTanh;
+  }
+  return {};
+}
 
 kernels::RopeKv rope_shape(const model::Attention& attention) {
   return {.n_heads = attention.n_heads,
@@ -9,7 +24,8 @@ kernels::RopeKv rope_shape(const model::Attention& attention) {
           .rope_dims = attention.rope.dims,
           .pairs = attention.rope.pairs == model::RopePairs::kAdjacent
                        ? kernels::RopePairs::kAdjacent
-                       : kernels::RopePairs::kHalf};
+                       : kernels::RopePairs::kHalf,
+          .magnitude = attention.rope.magnitude};
 }
 
 std::vector<kernels::Product> products_of(const DeviceMatrix& matrix, const gpu::Buffer& x,
@@ -46,6 +62,30 @@ std::vector<kernels::Product> products_of(const MatrixStack& stack, const gpu::B
   }
   for (kernels::Product& product : products) product.y_stride = width;
   return products;
+}
+
+void add_qk_norm(const PlanInputs& in, size_t layer, Plan& plan) {
+  const model::Attention& spec = in.spec.layers[layer].attention;
+  if (spec.qk_norm == model::QkNorm::kNone) return;
+  const bool of_heads = spec.qk_norm == model::QkNorm::kHead;
+  const kernels::QkNorm shape{.row_width = (spec.n_heads + 2 * spec.n_kv_heads) * spec.head_dim,
+                              .q_parts = of_heads ? spec.n_heads : 1,
+                              .q_size = of_heads ? spec.head_dim : spec.n_heads * spec.head_dim,
+                              .k_parts = of_heads ? spec.n_kv_heads : 1,
+                              .k_size = of_heads ? spec.head_dim : spec.n_kv_heads * spec.head_dim,
+                              .eps = in.spec.norm_eps};
+  plan.push_back(kernels::qk_norm(
+      in.device, shape,
+      {.w = whole(in.weights.layers[layer].qk_norm), .x = whole(in.activations.qkv)},
+      kernels::workgroup_sum_for(in.device.info())));
+}
+
+void add_post_norm(const PlanInputs& in, const Norm& norm, Plan& plan) {
+  const Activations& a = in.activations;
+  plan.push_back(kernels::rms_norm(
+      in.device, {.cols = in.spec.embd, .eps = in.spec.norm_eps, .store = kernels::Store::kAdd},
+      {.x = whole(a.normed), .w = whole(norm), .y = whole(a.residual)},
+      kernels::workgroup_sum_for(in.device.info())));
 }
 
 Result<void> add_rope_kv(const PlanInputs& in, size_t layer, kernels::Elements q, Plan& plan) {

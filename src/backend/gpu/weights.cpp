@@ -53,17 +53,31 @@ class Uploader {
            const std::function<void(uint64_t, uint64_t)>& progress)
       : device_(device), total_bytes_(total_bytes), progress_(progress) {}
 
-  Result<gpu::Buffer> vector(const model::Weight& weight) {
-    WEFT_ASSIGN(const std::vector<float> values, values_of(weight.tensor));
-    uploaded(weight.tensor.data.size());
-    return buffer_of(std::as_bytes(std::span(values)), weight.tensor.name);
+  // Vectors that there are, one after another, times `scale`.
+  Result<gpu::Buffer> vectors(std::span<const std::optional<model::Weight>> weights,
+                              float scale = 1) {
+    std::vector<float> values;
+    for (const auto& weight : weights) {
+      if (!weight) continue;
+      WEFT_ASSIGN(const std::vector<float> more, values_of(weight->tensor));
+      values.insert(values.end(), more.begin(), more.end());
+      uploaded(weight->tensor.data.size());
+    }
+    if (values.empty()) return gpu::Buffer();
+    for (float& value : values) value *= scale;
+    return buffer_of(std::as_bytes(std::span(values)), "norm");
+  }
+
+  Result<gpu::Buffer> vector(const std::optional<model::Weight>& weight, float scale = 1) {
+    return vectors({&weight, 1}, scale);
   }
 
   // The place in `tables` of what kernels::rope_turns() makes of `rope`; layers mostly share one.
   Result<size_t> rope(const model::Rope& rope, std::vector<gpu::Buffer>& tables) {
     const auto known = std::ranges::find(ropes_, rope.inv_freq);
     if (known != ropes_.end()) return static_cast<size_t>(known - ropes_.begin());
-    const std::vector<uint32_t> turns = kernels::rope_turns(rope.inv_freq);
+    std::vector<uint32_t> turns = kernels::rope_turns(rope.inv_freq);
+    if (turns.empty()) turns.resize(2);  // no buffer is empty
     WEFT_ASSIGN(gpu::Buffer buffer, buffer_of(std::as_bytes(std::span(turns)), "rope turns"));
     ropes_.push_back(rope.inv_freq);
     tables.push_back(std::move(buffer));
@@ -281,17 +295,21 @@ Result<DeviceLayer> upload_layer(Uploader& uploader, const model::LayerSpec& spe
                                  std::vector<gpu::Buffer>& rope_turns) {
   DeviceLayer layer;
   WEFT_ASSIGN(layer.rope, uploader.rope(spec.attention.rope, rope_turns));
-  WEFT_ASSIGN(layer.attn_norm, uploader.vector(*spec.attn_norm));
+  WEFT_ASSIGN(layer.attn_norm, uploader.vector(spec.attn_norm));
   const std::array qkv{Uploader::Source{spec.attn_q, spec.attn_q_bias},
                        Uploader::Source{spec.attn_k, spec.attn_k_bias},
                        Uploader::Source{spec.attn_v, spec.attn_v_bias}};
   WEFT_ASSIGN(layer.qkv, uploader.stack(qkv));
+  const std::array qk_norm{spec.attn_q_norm, spec.attn_k_norm};
+  WEFT_ASSIGN(layer.qk_norm, uploader.vectors(qk_norm));
   WEFT_ASSIGN(layer.attn_output, uploader.matrix(spec.attn_output, spec.attn_output_bias));
-  WEFT_ASSIGN(layer.ffn_norm, uploader.vector(*spec.ffn_norm));
+  WEFT_ASSIGN(layer.attn_post_norm, uploader.vector(spec.attn_post_norm));
+  WEFT_ASSIGN(layer.ffn_norm, uploader.vector(spec.ffn_norm));
   const std::array gate_up{Uploader::Source{*spec.ffn_gate, spec.ffn_gate_bias},
                            Uploader::Source{spec.ffn_up, spec.ffn_up_bias}};
   WEFT_ASSIGN(layer.gate_up, uploader.stack(gate_up));
   WEFT_ASSIGN(layer.ffn_down, uploader.matrix(spec.ffn_down, spec.ffn_down_bias));
+  WEFT_ASSIGN(layer.ffn_post_norm, uploader.vector(spec.ffn_post_norm));
   return layer;
 }
 
@@ -302,7 +320,7 @@ Result<DeviceWeights> upload_weights(gpu::Device& device, const model::ModelSpec
   Uploader uploader(device, spec.weight_bytes(), progress);
   DeviceWeights weights;
   WEFT_ASSIGN(weights.token_embd, uploader.matrix(spec.token_embd));
-  WEFT_ASSIGN(weights.output_norm, uploader.vector(spec.output_norm));
+  WEFT_ASSIGN(weights.output_norm, uploader.vector(spec.output_norm, spec.logit_scale));
   if (!spec.tied_output) {
     WEFT_ASSIGN(weights.untied_output, uploader.matrix(spec.output));
   }

@@ -42,19 +42,24 @@ struct MatrixStack {
   std::vector<Run> runs;  // empty where a matrix has a bias or is in parts
 };
 
+using Norm = gpu::Buffer;  // f32 weights; or empty, where there is no norm
+
 struct DeviceLayer {
-  size_t rope;            // in DeviceWeights::rope_turns
-  gpu::Buffer attn_norm;  // f32 [embd]
+  size_t rope;  // in DeviceWeights::rope_turns
+  Norm attn_norm;
   MatrixStack qkv;
+  Norm qk_norm;  // q's weights and then k's
   DeviceMatrix attn_output;
-  gpu::Buffer ffn_norm;
+  Norm attn_post_norm;
+  Norm ffn_norm;
   MatrixStack gate_up;
   DeviceMatrix ffn_down;
+  Norm ffn_post_norm;
 };
 
 struct DeviceWeights {
   DeviceMatrix token_embd;
-  gpu::Buffer output_norm;
+  Norm output_norm;  // times the scale of the logits
   std::optional<DeviceMatrix> untied_output;
   std::vector<gpu::Buffer> rope_turns;  // kernels::rope_turns() of each distinct table
   std::vector<DeviceLayer> layers;

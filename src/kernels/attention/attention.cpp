@@ -14,6 +14,7 @@ namespace weft::kernels {
 namespace {
 
 constexpr uint32_t kMaxHeadDim = 256;
+constexpr uint32_t kPlainUnit = 4;     // of elements of a head, without matrix units
 constexpr uint32_t kLeastSplit = 128;  // keys
 constexpr uint32_t kLongSplit = 256;
 constexpr uint32_t kFewKeys = 512;
@@ -27,14 +28,15 @@ uint32_t max_splits(const Attention& shape, uint32_t split_keys) {
 
 uint32_t shared_heads(const Attention& shape) { return shape.n_heads / shape.n_kv_heads; }
 
-Result<void> check(const Attention& shape) {
+// `unit`: what head_dim is a multiple of.
+Result<void> check(const Attention& shape, uint32_t unit) {
   if (shape.n_kv_heads == 0 || shape.n_heads % shape.n_kv_heads != 0) {
     return fail("Attention with {} query heads over {} KV heads: they must be a multiple.",
                 shape.n_heads, shape.n_kv_heads);
   }
-  if (shape.head_dim == 0 || shape.head_dim % 16 != 0 || shape.head_dim > kMaxHeadDim) {
-    return fail("Attention heads of {} elements: the GPU's kernels take multiples of 16 up to {}.",
-                shape.head_dim, kMaxHeadDim);
+  if (shape.head_dim == 0 || shape.head_dim % unit != 0 || shape.head_dim > kMaxHeadDim) {
+    return fail("Attention heads of {} elements: the GPU's kernels take multiples of {} up to {}.",
+                shape.head_dim, unit, kMaxHeadDim);
   }
   return {};
 }
@@ -201,7 +203,7 @@ AttentionScratchBytes attention_scratch_bytes(const Attention& shape, uint32_t m
 Result<std::vector<Dispatch>> attention_of_rows(gpu::Device& device, const Attention& shape,
                                                 const AttentionBuffers& buffers,
                                                 const AttentionScratch& scratch) {
-  WEFT_TRY(check(shape));
+  WEFT_TRY(check(shape, kPlainUnit));
   SplitVariant variant = split_variant(device.info(), shape);
   std::vector<Dispatch> dispatches;
   dispatches.push_back(split(device, shape, buffers, scratch, variant));
@@ -218,7 +220,7 @@ Result<std::vector<Dispatch>> attention_of_rows(gpu::Device& device, const Atten
 
 Result<Dispatch> attention_of_tiles(gpu::Device& device, const Attention& shape,
                                     const AttentionBuffers& buffers, const gpu::Binding& tiles) {
-  WEFT_TRY(check(shape));
+  WEFT_TRY(check(shape, kPlainUnit));
   const Variant variant{.kernel = "attention_tile",
                         .constants = {{"kHeadDim", shape.head_dim},
                                       {"kParts", tile_parts(shape)},
@@ -229,7 +231,7 @@ Result<Dispatch> attention_of_tiles(gpu::Device& device, const Attention& shape,
 Result<Dispatch> attention_on_matrices(gpu::Device& device, const Attention& shape,
                                        const AttentionBuffers& buffers, const gpu::Binding& tiles,
                                        const SubgroupMatrix& matrix) {
-  WEFT_TRY(check(shape));
+  WEFT_TRY(check(shape, kMatrixHeadUnit));
   CHECK(matrix.lanes % matrix.m == 0);
   constexpr uint32_t kSubgroups = 4;
   const uint32_t lanes_of_pair = matrix.lanes / matrix.m;

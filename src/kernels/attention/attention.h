@@ -46,7 +46,7 @@ struct AttentionScratchBytes {
 
 // For steps of few rows, each perhaps of another sequence: the keys of a row are split over
 // workgroups (flash decoding, Dao et al. 2023), and the last dispatch puts the splits together.
-// An error where head_dim is not a multiple of 16 up to 256, or n_heads not one of n_kv_heads.
+// An error where head_dim is not a multiple of 4 up to 256, or n_heads not one of n_kv_heads.
 [[nodiscard]] Result<std::vector<Dispatch>> attention_of_rows(gpu::Device& device,
                                                               const Attention& shape,
                                                               const AttentionBuffers& buffers,
@@ -61,7 +61,8 @@ struct AttentionScratchBytes {
 
 // The same on matrix units: q is f16, y is f16 in chunks (Elements::kF16Chunks) and weights are
 // rounded to f16. matrix.lanes is a multiple of matrix.m, n_heads * head_dim one of 32. Errors as
-// above.
+// above, and where head_dim is not a multiple of kMatrixHeadUnit.
+inline constexpr uint32_t kMatrixHeadUnit = 16;
 [[nodiscard]] Result<Dispatch> attention_on_matrices(gpu::Device& device, const Attention& shape,
                                                      const AttentionBuffers& buffers,
                                                      const gpu::Binding& tiles,

@@ -2,7 +2,7 @@
 //!   weight[key] = exp(scale * q . k[key] - max),  acc = sum of weight[key] * v[key]
 //! over keys kSplit z to kSplit (z + 1) - 1 of the row's sequence, up to the row itself. Partial
 //! results go to attention_combine. The pages of the KV cache are read in place.
-//! const kHeadDim: a multiple of 8, at most 2 kSplit
+//! const kHeadDim: a multiple of 4, at most 2 kSplit
 //! const kSplit: keys, and invocations of a workgroup
 //! const kHeads: query heads handled together, so that kHeads * kHeadDim <= 512; divides n_heads / n_kv_heads
 //! grid: x: kHeads query heads, y: a row, z: a split
@@ -27,7 +27,7 @@ var<immediate> p: Params;
 @group(0) @binding(1) var<storage, read> block_table: array<u32>;  // [sequences, max_blocks]
 @group(0) @binding(2) var<storage, read> q: array<vec4f>;          // [rows, n_heads, kHeadDim / 4]
 // [blocks, n_kv_heads, kBlockTokens, kHeadDim] of f16
-@group(0) @binding(3) var<storage, read> k_cache: array<vec4u>;
+@group(0) @binding(3) var<storage, read> k_cache: array<vec2u>;
 @group(0) @binding(4) var<storage, read> v_cache: array<u32>;
 // [rows, n_heads, max_splits, kHeadDim / 2]
 @group(0) @binding(5) var<storage, read_write> acc: array<vec2f>;
@@ -47,16 +47,12 @@ fn cache_token(key: u32, kv_head: u32) -> u32 {
 }
 
 fn score(key: u32, kv_head: u32) -> array<f32, kHeads> {
-  let first = cache_token(key, kv_head) * (kHeadDim / 8u);
+  let first = cache_token(key, kv_head) * (kHeadDim / 4u);
   var sums: array<vec4f, kHeads>;
-  for (var i = 0u; i < kHeadDim / 8u; i++) {
+  for (var i = 0u; i < kHeadDim / 4u; i++) {
     let words = k_cache[first + i];
-    let low = vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
-    let high = vec4f(unpack2x16float(words.z), unpack2x16float(words.w));
-    for (var h = 0u; h < kHeads; h++) {
-      let at = h * (kHeadDim / 4u) + 2u * i;
-      sums[h] += queries[at] * low + queries[at + 1u] * high;
-    }
+    let quad = vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+    for (var h = 0u; h < kHeads; h++) { sums[h] += queries[h * (kHeadDim / 4u) + i] * quad; }
   }
   var result: array<f32, kHeads>;
   for (var h = 0u; h < kHeads; h++) { result[h] = dot(sums[h], vec4f(1.0)); }

@@ -4,7 +4,7 @@
 //! kKeys at a time with a running maximum (online softmax, Milakov and Gimelshein 2018). An
 //! invocation keeps kHeadDim / kParts elements of q and y of two pairs in registers, so that what
 //! it reads of a key or value serves both.
-//! const kHeadDim: a multiple of 8
+//! const kHeadDim: a multiple of 4
 //! const kParts: divides kHeadDim / 4
 //! const kKeys: divides kBlockTokens
 //! grid: x: a KV head's pairs, 64 at a time, KV heads outermost; y: a tile

@@ -140,14 +140,18 @@ struct FinishParts {
                             {"ADD", to.store == Store::kAdd ? 1.0 : 0.0},
                             {"Y_STRIDE", static_cast<double>(to.y_stride)}});
   }
-  void operator()(const SwigluFinish&) { choose("finish_swiglu", {}); }
+  void operator()(const SwigluFinish& to) {
+    choose("finish_swiglu", {});
+    shader.imports.emplace_back("activation", wgsl_name(to.activation));
+  }
   void operator()(const RopeKvFinish& to) {
     const uint32_t head_pairs = to.shape.head_dim / 2;
     choose("finish_rope_kv", {{"FIRST_PAIR", static_cast<double>(to.first_row / 2)},
                               {"Q_PAIRS", static_cast<double>(to.shape.n_heads * head_pairs)},
                               {"KV_PAIRS", static_cast<double>(to.shape.n_kv_heads * head_pairs)},
                               {"HEAD_PAIRS", static_cast<double>(head_pairs)},
-                              {"ROPE_PAIRS", static_cast<double>(to.shape.rope_dims / 2)}});
+                              {"ROPE_PAIRS", static_cast<double>(to.shape.rope_dims / 2)},
+                              {"MAGNITUDE", to.shape.magnitude}});
   }
 };
 
@@ -185,8 +189,9 @@ bool can_dot_matvec(const gpu::AdapterInfo& info, const DotProduct& product) {
   uint32_t bindings = 3 + weight.n_planes + 2;
   if (const auto* rope = std::get_if<RopeKvFinish>(&product.finish)) {
     bindings += 3;
-    const bool pairs_are_whole =
-        rope->shape.pairs == RopePairs::kAdjacent || rope->shape.rope_dims == rope->shape.head_dim;
+    const bool pairs_are_whole = rope->shape.pairs == RopePairs::kAdjacent ||
+                                 rope->shape.rope_dims == 0 ||
+                                 rope->shape.rope_dims == rope->shape.head_dim;
     if (!info.has_f16 || !pairs_are_whole) return false;
   }
   return bindings <= info.limits.max_storage_buffers;

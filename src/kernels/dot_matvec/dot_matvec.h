@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gpu/device.h"
+#include "kernels/activation.h"
 #include "kernels/dispatch.h"
 #include "kernels/product/product.h"
 #include "kernels/repack.h"
@@ -36,6 +37,7 @@ struct StoreFinish {
 // W's rows are those of the gate and then as many of what it gates.
 struct SwigluFinish {
   gpu::Binding y;  // f32 [rows, n / 2]
+  Activation activation = Activation::kSilu;
 };
 
 // W's rows are of the heads of q, k and v one after another: see rope_kv.h.

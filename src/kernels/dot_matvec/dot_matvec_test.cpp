@@ -147,10 +147,14 @@ TEST_F(DotMatvecTest, GatesOneHalfOfTheRowsWithTheOther) {
       up.insert(up.end(), first + kFf, first + 2 * kFf);
     }
     const TestBuffer x_buffer = input(x);
-    const TestBuffer y = output<float>(size_t{rows} * kFf);
-    run_product({.x = x_buffer}, {.weight = weight, .finish = SwigluFinish{.y = y}},
-                dot_matvec_variant(device().info(), weight.layout(), rows), rows);
-    expect_near(values<float>(y), swiglu_ref(gate, up), {.relative = 1e-3, .absolute = 1e-2});
+    for (const Activation activation : {Activation::kSilu, Activation::kGeluTanh}) {
+      const TestBuffer y = output<float>(size_t{rows} * kFf);
+      run_product({.x = x_buffer},
+                  {.weight = weight, .finish = SwigluFinish{.y = y, .activation = activation}},
+                  dot_matvec_variant(device().info(), weight.layout(), rows), rows);
+      expect_near(values<float>(y), swiglu_ref(gate, up, activation),
+                  {.relative = 1e-3, .absolute = 1e-2});
+    }
   }
 }
 
@@ -168,6 +172,7 @@ class DotMatvecRopeTest : public DotMatvecTest {
 
   void check(const Heads& heads, const std::vector<uint32_t>& positions) {
     constexpr uint32_t kK = 64;
+    constexpr float kMagnitude = 1.25;
     const auto n_rows = static_cast<uint32_t>(positions.size());
     const uint32_t n = (heads.n_heads + 2 * heads.n_kv_heads) * heads.head_dim;
     const RandomWeight weight(device(), WeightFormat::kQ8_0, n, kK, 7);
@@ -195,7 +200,8 @@ class DotMatvecRopeTest : public DotMatvecTest {
                                                   .n_kv_heads = heads.n_kv_heads,
                                                   .head_dim = heads.head_dim,
                                                   .rope_dims = heads.rope_dims,
-                                                  .pairs = heads.pairs},
+                                                  .pairs = heads.pairs,
+                                                  .magnitude = kMagnitude},
                                         .rows = row_buffer,
                                         .turns = turns,
                                         .q = q,
@@ -214,8 +220,9 @@ class DotMatvecRopeTest : public DotMatvecTest {
         const bool is_q = head < heads.n_heads;
         const bool is_k = !is_q && head < heads.n_heads + heads.n_kv_heads;
         const std::vector<double> turned =
-            is_q || is_k ? rope_ref(plain, inv_freq, heads.pairs, positions[row])
-                         : std::vector<double>(plain.begin(), plain.end());
+            is_q || is_k
+                ? rope_ref(plain, inv_freq, heads.pairs, positions[row], double{kMagnitude})
+                : std::vector<double>(plain.begin(), plain.end());
         if (!is_q) written += is_k ? heads.head_dim : 0;
         for (uint32_t d = 0; d < heads.head_dim; ++d) {
           float got;

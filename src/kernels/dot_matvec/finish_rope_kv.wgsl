@@ -9,6 +9,7 @@ override Q_PAIRS: u32;
 override KV_PAIRS: u32;
 override HEAD_PAIRS: u32;  // of one head
 override ROPE_PAIRS: u32;  // that are turned
+override MAGNITUDE: f32;   // that they are scaled by
 
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [rows, n_heads, head_dim]
 @group(0) @binding(10) var<storage, read> rows: array<Row>;
@@ -26,7 +27,7 @@ fn element(pair: u32) -> u32 {
 fn turned(pair: u32, values: vec2f, pos: u32) -> vec2f {
   let in_head = pair % HEAD_PAIRS;
   if (in_head >= ROPE_PAIRS) { return values; }
-  let by = rotation(turns[in_head], pos);
+  let by = MAGNITUDE * rotation(turns[in_head], pos);
   return vec2f(values.x * by.x - values.y * by.y, values.x * by.y + values.y * by.x);
 }
 

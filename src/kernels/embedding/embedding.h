@@ -1,6 +1,6 @@
-// x[row, :] = W[token, :], the row of the embedding that stands for each row's token. The token is
-// the row's own or, where that is kTokenOfSlot, what its slot holds; one past the vocabulary is
-// taken for the last.
+// x[row, :] = scale * W[token, :], the row of the embedding that stands for each row's token. The
+// token is the row's own or, where that is kTokenOfSlot, what its slot holds; one past the
+// vocabulary is taken for the last.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@ namespace weft::kernels {
 struct Embedding {
   uint32_t vocab;
   uint32_t first_token = 0;  // row 0 of the weight, where the embedding is split by rows
+  float scale = 1;
 };
 
 struct EmbeddingBuffers {

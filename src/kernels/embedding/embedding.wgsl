@@ -1,4 +1,4 @@
-//! x[row, :] = W[token of the row, :], for the rows whose token lies in this part of W.
+//! x[row, :] = scale * W[token of the row, :], for the rows whose token lies in this part of W.
 //! grid: x covers the quads (four columns) of one row, y: a row
 //! import: step
 //! import: weight
@@ -12,6 +12,7 @@ struct Params {
   vocab: u32,         // tokens from here on are taken for the last
   first_token: u32,   // of this part
   part_tokens: u32,
+  scale: f32,
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> rows: array<Row>;
@@ -28,5 +29,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let part_token = min(token, p.vocab - 1u) - p.first_token;  // wraps where the part starts later
   if (part_token >= p.part_tokens) { return; }
   let unit = load_unit(part_token * p.units + 4u * quad / UNIT);
-  x[group.y * p.quads + quad] = unit_quad(unit, quad % (UNIT / 4u));
+  x[group.y * p.quads + quad] = p.scale * unit_quad(unit, quad % (UNIT / 4u));
 }

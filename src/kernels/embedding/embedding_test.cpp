@@ -48,7 +48,7 @@ class EmbeddingTest : public KernelTest {
   }
 
   std::vector<float> compute(const Table& table, const std::vector<Row>& rows,
-                             const std::vector<uint32_t>& slots) {
+                             const std::vector<uint32_t>& slots, float scale = 1) {
     const TestBuffer row_buffer = input(rows), slot_buffer = input(slots);
     const TestBuffer x = output<float>(rows.size() * table.front().layout().cols);
     uint32_t vocab = 0;
@@ -56,8 +56,9 @@ class EmbeddingTest : public KernelTest {
     uint32_t first_token = 0;
     std::vector<Dispatch> dispatches;
     for (const RandomWeight& part : table) {
-      auto dispatch = embedding(device(), {.vocab = vocab, .first_token = first_token}, part,
-                                {.rows = row_buffer, .slot_tokens = slot_buffer, .x = x});
+      auto dispatch =
+          embedding(device(), {.vocab = vocab, .first_token = first_token, .scale = scale}, part,
+                    {.rows = row_buffer, .slot_tokens = slot_buffer, .x = x});
       EXPECT_TRUE(dispatch.has_value());
       dispatches.push_back(std::move(*dispatch));
       first_token += part.layout().rows;
@@ -82,6 +83,14 @@ TEST_F(EmbeddingTest, InParts) {
   const Table table = random_table(WeightFormat::kQ8_0, {4, 2, 5}, 288);
   const std::vector<uint32_t> tokens{0, 3, 4, 5, 6, 9, 10};
   expect_near(compute(table, rows_with(tokens), {0}), rows_of(table, tokens), kRounding);
+}
+
+TEST_F(EmbeddingTest, Scaled) {
+  const Table table = random_table(WeightFormat::kQ8_0, {5}, 64);
+  const std::vector<uint32_t> tokens{4, 0};
+  std::vector<double> want = rows_of(table, tokens);
+  for (double& value : want) value *= 24;
+  expect_near(compute(table, rows_with(tokens), {0}, 24), want, kRounding);
 }
 
 // Of a dispatch for tokens 4 and 5 alone.

@@ -18,7 +18,8 @@ uint32_t lanes_for(const gpu::AdapterInfo& info, uint32_t cols) {
 Variant variant_of(const gpu::AdapterInfo& info, const RmsNorm& shape, WorkgroupSum sum,
                    bool gathers) {
   Variant variant{.kernel = "rms_norm",
-                  .overrides = {{"WG", static_cast<double>(lanes_for(info, shape.cols))}}};
+                  .overrides = {{"WG", static_cast<double>(lanes_for(info, shape.cols))},
+                                {"ADD", shape.store == Store::kAdd ? 1.0 : 0.0}}};
   if (sum == WorkgroupSum::kSubgroup) {
     variant.imports.emplace_back("workgroup_sum", "workgroup_sum_subgroup");
   }

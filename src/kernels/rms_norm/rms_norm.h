@@ -1,5 +1,5 @@
 // y[r, c] = x[r, c] * w[c] / sqrt(mean(x[r, :]^2) + eps), for each row of the step; or for the rows
-// that are outputs alone, gathered: y has a row for each output then.
+// that are outputs alone, gathered: y has a row for each output then. Or added to what y holds.
 // Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019).
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "gpu/device.h"
 #include "kernels/dispatch.h"
 #include "kernels/elements.h"
+#include "kernels/product/product.h"
 
 namespace weft::kernels {
 
@@ -17,6 +18,7 @@ struct RmsNorm {
   uint32_t cols = 0;
   float eps = 0;
   Elements y = Elements::kF32;
+  Store store = Store::kReplace;
 };
 
 struct RmsNormBuffers {

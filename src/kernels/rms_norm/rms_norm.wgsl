@@ -7,6 +7,7 @@
 //! import: place
 
 override WG: u32;
+override ADD: bool;  // to what y holds
 
 struct Params {
   rows: u32,
@@ -29,5 +30,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     squares += value * value;
   }
   let scale = inverseSqrt(workgroup_sum(squares, lane) / f32(p.cols) + p.eps);
-  for (var c = lane.index; c < p.cols; c += WG) { y[place(row, c, p.cols)] = element(x[source + c] * scale * w[c]); }
+  for (var c = lane.index; c < p.cols; c += WG) {
+    let at = place(row, c, p.cols);
+    var value = x[source + c] * scale * w[c];
+    if (ADD) { value += f32(y[at]); }
+    y[at] = element(value);
+  }
 }

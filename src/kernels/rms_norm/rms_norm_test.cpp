@@ -89,6 +89,18 @@ TEST_F(RmsNormTest, GathersTheRowsThatAreOutputs) {
   }
 }
 
+TEST_F(RmsNormTest, AddsToWhatYHolds) {
+  const std::vector<float> x = random_floats(3 * 70, 10), before = random_floats(3 * 70, 11);
+  const std::vector<float> w = random_floats(70, 12, 0.5F, 2);
+  std::vector<double> want = rms_norm_ref(x, w, kEps);
+  for (size_t i = 0; i < want.size(); ++i) want[i] += before[i];
+  const TestBuffer x_buffer = input(x), w_buffer = input(w), y = input(before);
+  run(rms_norm(device(), {.cols = 70, .eps = kEps, .store = Store::kAdd},
+               {.x = x_buffer, .w = w_buffer, .y = y}, WorkgroupSum::kPlain),
+      {.rows = 3});
+  expect_near(values<float>(y), want, {.absolute = 32 * kEpsilon});
+}
+
 TEST_F(RmsNormTest, ARowOfZerosStaysZero) {
   for (const WorkgroupSum sum : sums()) {
     expect_near(compute(std::vector<float>(40), std::vector<float>(40, 1), sum),

@@ -18,7 +18,8 @@ RopeKvParams params_of(const RopeKv& shape) {
           .n_heads = shape.n_heads,
           .n_kv_heads = shape.n_kv_heads,
           .head_dim = shape.head_dim,
-          .rope_dims = shape.rope_dims};
+          .rope_dims = shape.rope_dims,
+          .magnitude = shape.magnitude};
 }
 
 }  // namespace

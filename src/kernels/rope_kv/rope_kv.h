@@ -1,6 +1,7 @@
 // Rotary position embedding (Su et al., "RoFormer", 2021) of a step's q and k, and the write of its
 // keys and values into the paged KV cache. A pair (a, b) of elements of a head becomes
-//   (a cos t - b sin t, a sin t + b cos t),  t = pos * inv_freq[i] for pair i.
+//   (a cos t - b sin t, a sin t + b cos t),  t = pos * inv_freq[i] for pair i,
+// times the magnitude that some scalings of RoPE ask for.
 #pragma once
 
 #include <cstdint>
@@ -23,14 +24,15 @@ struct RopeKv {
   uint32_t n_heads;
   uint32_t n_kv_heads;
   uint32_t head_dim;
-  uint32_t rope_dims;  // elements of a head that are rotated, from its first on
+  uint32_t rope_dims;  // elements of a head that are rotated, from its first on; may be 0
   RopePairs pairs;
+  float magnitude = 1;
   Elements q = Elements::kF32;  // of the rotated q
 };
 
 struct RopeKvBuffers {
   gpu::Binding rows;     // Row [rows]
-  gpu::Binding turns;    // rope_turns(inv_freq)
+  gpu::Binding turns;    // rope_turns(inv_freq); anything where rope_dims is 0
   gpu::Binding qkv;      // f32 [rows, n_heads + 2 n_kv_heads, head_dim]: a row's q, k and v
   gpu::Binding q;        // [rows, n_heads, head_dim], rotated
   gpu::Binding k_cache;  // f16 [blocks, n_kv_heads, kBlockTokens, head_dim]
@@ -48,6 +50,6 @@ struct RopeKvBuffers {
 // One head at one position, in double precision.
 [[nodiscard]] std::vector<double> rope_ref(std::span<const float> head,
                                            std::span<const float> inv_freq, RopePairs pairs,
-                                           uint32_t pos);
+                                           uint32_t pos, double magnitude = 1);
 
 }  // namespace weft::kernels

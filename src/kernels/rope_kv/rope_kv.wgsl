@@ -1,7 +1,8 @@
 //! Rotates q and k by their rows' positions, stores q for attention, and k and v in the KV cache as f16.
 //! A pair (a, b) of elements of a head becomes (a cos - b sin, a sin + b cos), where the angle of
 //! pair i is pos * turns[i]. Pairs lie side by side, (x[2i], x[2i + 1]), or half the rotated
-//! elements apart, (x[i], x[i + rope_dims / 2]); elements from rope_dims on stay as they are.
+//! elements apart, (x[i], x[i + rope_dims / 2]); elements from rope_dims on stay as they are. What
+//! is rotated is scaled by magnitude.
 //! grid: x covers the quads of one row's q, k and v heads, y: a row
 //! import: step
 //! import: rotation
@@ -16,6 +17,7 @@ struct Params {
   n_kv_heads: u32,
   head_dim: u32,    // a multiple of 4
   rope_dims: u32,   // a multiple of 4, at most head_dim
+  magnitude: f32,
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> rows: array<Row>;
@@ -47,8 +49,8 @@ fn rotate(pair: vec2f, by: vec2f) -> vec2f {
 // The two words of a quad after rotation.
 fn rotate_quad(words: mat2x2f, quad: u32, pos: u32) -> mat2x2f {
   if (quad >= p.rope_dims / 4u) { return words; }
-  let first = rotation(turns[2u * quad], pos);
-  let second = rotation(turns[2u * quad + 1u], pos);
+  let first = p.magnitude * rotation(turns[2u * quad], pos);
+  let second = p.magnitude * rotation(turns[2u * quad + 1u], pos);
   if (HALF) {
     let pairs = transpose(words);
     return transpose(mat2x2f(rotate(pairs[0], first), rotate(pairs[1], second)));

@@ -25,6 +25,7 @@ struct Case {
   RopePairs pairs;
   std::vector<uint32_t> positions;  // of row i, of sequence positions.size() - 1 - i
   Elements q = Elements::kF32;
+  float magnitude = 1;
 };
 
 class RopeKvTest : public KernelTest {
@@ -48,7 +49,9 @@ class RopeKvTest : public KernelTest {
   Outcome compute(const Case& c, const KvPages& pages, const std::vector<float>& q,
                   const std::vector<float>& k, const std::vector<float>& v) {
     const TestBuffer rows = input(rows_of(c, pages));
-    const TestBuffer turns = input(rope_turns(inv_freq(c.rope_dims, 10000)));
+    std::vector<uint32_t> table = rope_turns(inv_freq(c.rope_dims, 10000));
+    table.resize(std::max<size_t>(table.size(), 2));  // no binding is empty
+    const TestBuffer turns = input(table);
     const bool halves = c.q == Elements::kF16;
     const TestBuffer qkv = input(side_by_side(c, q, k, v));
     const TestBuffer rotated_q = halves ? output<uint16_t>(q.size()) : output<float>(q.size());
@@ -60,6 +63,7 @@ class RopeKvTest : public KernelTest {
                                    .head_dim = c.head_dim,
                                    .rope_dims = c.rope_dims,
                                    .pairs = c.pairs,
+                                   .magnitude = c.magnitude,
                                    .q = c.q},
                                   {.rows = rows,
                                    .turns = turns,
@@ -93,7 +97,7 @@ class RopeKvTest : public KernelTest {
     const size_t heads = x.size() / c.head_dim / c.positions.size();
     for (size_t i = 0; i < x.size(); i += c.head_dim) {
       const auto head = rope_ref(x.subspan(i, c.head_dim), inv_freq(c.rope_dims, 10000), c.pairs,
-                                 c.positions[i / c.head_dim / heads]);
+                                 c.positions[i / c.head_dim / heads], double{c.magnitude});
       result.insert(result.end(), head.begin(), head.end());
     }
     return result;
@@ -141,6 +145,8 @@ TEST_F(RopeKvTest, IsWhatTheFormulaSays) {
     check({3, 3, 80, 20, pairs, {63, 64, 65}});
     check({4, 1, 128, 128, pairs, {33}});
     check({1, 1, 256, 256, pairs, {95, 96}});
+    check({4, 2, 12, 0, pairs, {1, 2}});
+    check({4, 2, 64, 32, pairs, {7}, Elements::kF32, 1.4F});
   }
 }
 

@@ -11,20 +11,22 @@ namespace weft::kernels {
 
 constexpr uint32_t kLanes = 128;
 
-Dispatch swiglu(gpu::Device& device, uint32_t cols, const SwigluBuffers& buffers, Elements y) {
-  CHECK(cols % 4 == 0);
-  Variant variant{.kernel = "swiglu", .overrides = {{"WG", kLanes}}};
-  choose_elements(y, variant);
+Dispatch swiglu(gpu::Device& device, const Swiglu& shape, const SwigluBuffers& buffers) {
+  CHECK(shape.cols % 4 == 0);
+  Variant variant{.kernel = "swiglu",
+                  .imports = {{"activation", wgsl_name(shape.activation)}},
+                  .overrides = {{"WG", kLanes}}};
+  choose_elements(shape.y, variant);
   const gpu::Pipeline pipeline = device.pipeline(compose(variant));
   const std::array bindings{buffers.gate_up, buffers.y};
   return {.label = "swiglu",
           .pipeline = pipeline,
           .group = device.bind_group(pipeline, bindings, "swiglu"),
-          .immediates = Immediates(SwigluParams{.rows = 0, .quads = cols / 4}),
+          .immediates = Immediates(SwigluParams{.rows = 0, .quads = shape.cols / 4}),
           .count = Count::kRows,
-          .x = {.fixed = ceil_div(cols / 4, kLanes)},
+          .x = {.fixed = ceil_div(shape.cols / 4, kLanes)},
           .y = {.count = Count::kRows},
-          .bytes_per_count = (y == Elements::kF32 ? uint64_t{12} : 10) * cols};
+          .bytes_per_count = (shape.y == Elements::kF32 ? uint64_t{12} : 10) * shape.cols};
 }
 
 }  // namespace weft::kernels

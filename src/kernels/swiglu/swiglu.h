@@ -1,4 +1,4 @@
-// y = silu(gate) * up, elementwise, where silu(x) = x / (1 + exp(-x)).
+// y = activate(gate) * up, elementwise: SwiGLU, or GeGLU.
 // Shazeer, "GLU Variants Improve Transformer" (2020).
 #pragma once
 
@@ -7,22 +7,28 @@
 #include <vector>
 
 #include "gpu/device.h"
+#include "kernels/activation.h"
 #include "kernels/dispatch.h"
 #include "kernels/elements.h"
 
 namespace weft::kernels {
+
+struct Swiglu {
+  uint32_t cols;  // a multiple of 4, for chunks of 32
+  Activation activation = Activation::kSilu;
+  Elements y = Elements::kF32;
+};
 
 struct SwigluBuffers {
   gpu::Binding gate_up;  // f32 [rows, 2, cols]: gate and up of a row
   gpu::Binding y;        // [rows, cols]
 };
 
-// `cols` is a multiple of 4, for chunks of 32.
-[[nodiscard]] Dispatch swiglu(gpu::Device& device, uint32_t cols, const SwigluBuffers& buffers,
-                              Elements y = Elements::kF32);
+[[nodiscard]] Dispatch swiglu(gpu::Device& device, const Swiglu& shape,
+                              const SwigluBuffers& buffers);
 
 // The same in double precision.
-[[nodiscard]] std::vector<double> swiglu_ref(std::span<const float> gate,
-                                             std::span<const float> up);
+[[nodiscard]] std::vector<double> swiglu_ref(std::span<const float> gate, std::span<const float> up,
+                                             Activation activation);
 
 }  // namespace weft::kernels

@@ -1,6 +1,6 @@
-//! y = silu(gate) * up where silu(x) = x / (1 + exp(-x)); a row of gate_up has gate and then up.
+//! y = activate(gate) * up; a row of gate_up has gate and then up.
 //! grid: x covers the quads of a row of y, y: a row
-//! import: silu
+//! import: activation
 //! import: elements
 //! import: place
 
@@ -21,5 +21,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let gate = gate_up[2u * group.y * p.quads + quad];
   let up = gate_up[(2u * group.y + 1u) * p.quads + quad];
   y[place(group.y, 4u * quad, 4u * p.quads) / 4u] =
-      elements(vec4f(silu(gate.x), silu(gate.y), silu(gate.z), silu(gate.w)) * up);
+      elements(vec4f(activate(gate.x), activate(gate.y), activate(gate.z), activate(gate.w)) * up);
 }

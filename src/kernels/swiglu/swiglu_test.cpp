@@ -9,8 +9,9 @@ namespace {
 class SwigluTest : public KernelTest {
  protected:
   // For [rows, cols] gate and up.
-  std::vector<float> compute(std::span<const float> gate, std::span<const float> up, uint32_t cols,
-                             Elements elements = Elements::kF32) {
+  std::vector<float> compute(std::span<const float> gate, std::span<const float> up,
+                             const Swiglu& shape) {
+    const uint32_t cols = shape.cols;
     std::vector<float> gate_up;
     for (size_t i = 0; i < gate.size(); i += cols) {
       for (const auto& x : {gate, up}) {
@@ -19,33 +20,43 @@ class SwigluTest : public KernelTest {
       }
     }
     const TestBuffer x = input(gate_up);
-    const bool chunks = elements == Elements::kF16Chunks;
+    const bool chunks = shape.y == Elements::kF16Chunks;
     const size_t rows = gate.size() / cols;
     const TestBuffer y =
         chunks ? output<uint16_t>(chunks_size(rows, cols)) : output<float>(gate.size());
-    run(swiglu(device(), cols, {.gate_up = x, .y = y}, elements),
-        {.rows = static_cast<uint32_t>(rows)});
+    run(swiglu(device(), shape, {.gate_up = x, .y = y}), {.rows = static_cast<uint32_t>(rows)});
     return chunks ? rows_of_chunks(values<uint16_t>(y), rows, cols) : values<float>(y);
   }
 };
 
+constexpr Activation kActivations[] = {Activation::kSilu, Activation::kGelu, Activation::kGeluTanh};
+
 TEST_F(SwigluTest, IsWhatTheFormulaSays) {
-  for (const uint32_t cols : {4U, 32U, 508U, 512U, 516U, 544U, 4100U}) {
-    SCOPED_TRACE(testing::Message() << cols << " columns");
-    const std::vector<float> gate = random_floats(3 * cols, 1, -8, 8);
-    const std::vector<float> up = random_floats(3 * cols, 2);
-    // WGSL lets exp(x) be wrong by 3 + 2 |x| units in the last place.
-    expect_near(compute(gate, up, cols), swiglu_ref(gate, up), {.relative = 24 * kEpsilon});
-    if (!device().info().has_f16 || cols % 32 != 0) continue;
-    expect_near(compute(gate, up, cols, Elements::kF16Chunks), swiglu_ref(gate, up),
-                {.relative = 0x1p-10, .absolute = 0x1p-24});
+  for (const Activation activation : kActivations) {
+    for (const uint32_t cols : {4U, 32U, 508U, 512U, 516U, 544U, 4100U}) {
+      SCOPED_TRACE(testing::Message() << cols << " columns, " << wgsl_name(activation));
+      const std::vector<float> gate = random_floats(3 * cols, 1, -8, 8);
+      const std::vector<float> up = random_floats(3 * cols, 2);
+      const std::vector<double> want = swiglu_ref(gate, up, activation);
+      // WGSL lets exp(x) be wrong by 3 + 2 |x| units in the last place; the x of GELU is rounded
+      // besides, and its result as good as 0 where x is far from it.
+      const double absolute = activation == Activation::kSilu ? 0 : 24 * kEpsilon;
+      expect_near(compute(gate, up, {.cols = cols, .activation = activation}), want,
+                  {.relative = 24 * kEpsilon, .absolute = absolute});
+      if (!device().info().has_f16 || cols % 32 != 0) continue;
+      const Swiglu halves{.cols = cols, .activation = activation, .y = Elements::kF16Chunks};
+      expect_near(compute(gate, up, halves), want,
+                  {.relative = 0x1p-10, .absolute = 0x1p-24 + absolute});
+    }
   }
 }
 
 TEST_F(SwigluTest, LargeGatesStayFinite) {
   const std::vector<float> gate{-1e30F, -1000, -100, -1, 0, 1, 100, 1e30F}, up(8, 1);
-  expect_near(compute(gate, up, 8), swiglu_ref(gate, up),
-              {.relative = 4 * kEpsilon, .absolute = 1e-4});
+  for (const Activation activation : kActivations) {
+    expect_near(compute(gate, up, {.cols = 8, .activation = activation}),
+                swiglu_ref(gate, up, activation), {.relative = 4 * kEpsilon, .absolute = 1e-4});
+  }
 }
 
 }  // namespace

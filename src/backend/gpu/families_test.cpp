@@ -1,0 +1,69 @@
+// The GPU column of docs/models.md is what the GPU backend does: "yes" where its logits are those
+// of Transformers, else the words with which it refuses.
+#include <gtest/gtest.h>
+
+#include "backend/gpu/gpu_backend.h"
+#include "base/file.h"
+#include "kernels/testing/test_device.h"
+#include "testing/backend_runs.h"
+#include "testing/family_goldens.h"
+#include "testing/source_path.h"
+
+namespace weft::backend {
+namespace {
+
+using testing::FamilyModel;
+using testing::GoldenPrompt;
+
+class GpuFamilies : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    const kernels::TestDevice opened = kernels::test_device(kernels::Features::kAll);
+    if (opened.device == nullptr) GTEST_SKIP() << opened.missing;
+  }
+};
+
+// The last cell of the row of docs/models.md that begins with the model's name.
+std::string gpu_column(const std::string& family) {
+  const std::string text = *read_text_file(testing::source_path("../docs/models.md"));
+  const size_t row = text.find("\n| `" + family + "`");
+  if (row == std::string::npos) return "";
+  const size_t end = text.find(" |\n", row);
+  const size_t begin = text.rfind("| ", end - 1) + 2;
+  return text.substr(begin, end - begin);
+}
+
+TEST_P(GpuFamilies, DoWhatTheTableSays) {
+  const FamilyModel model(GetParam());
+  const std::string column = gpu_column(GetParam());
+  for (const model::ModelSpec* spec : {&model.from_folder(), &model.from_gguf()}) {
+    const auto backend = create_gpu_backend(
+        *spec, testing::test_options(), kernels::test_device(kernels::Features::kAll).device, {});
+    if (column != "yes") {
+      ASSERT_FALSE(backend) << "though the table says: " << column;
+      EXPECT_NE(backend.error().message().find(column), std::string::npos)
+          << backend.error().message();
+      continue;
+    }
+    ASSERT_TRUE(backend) << backend.error().message();
+    for (const GoldenPrompt& prompt : testing::golden_prompts(GetParam())) {
+      SCOPED_TRACE(prompt.tokens.size());
+      const auto n = static_cast<uint32_t>(prompt.tokens.size());
+      for (const uint32_t chunk : {n, 1U}) {
+        const auto logits = testing::all_logits(**backend, prompt.tokens, {chunk});
+        // Prefill on matrix units multiplies in binary16, as keys and values are.
+        EXPECT_LT(testing::golden_difference(logits, prompt), 3e-3);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GpuFamilies, ::testing::ValuesIn(testing::family_names()),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace weft::backend

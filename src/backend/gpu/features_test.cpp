@@ -1,0 +1,139 @@
+// Every feature that the GPU backend has beyond the plain Llama network, alone and by every kind of
+// product: the logits are those of the reference model.
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "backend/gpu/gpu_backend.h"
+#include "backend/gpu/plan.h"
+#include "kernels/testing/test_device.h"
+#include "testing/backend_runs.h"
+#include "testing/tiny_model.h"
+
+namespace weft::backend {
+namespace {
+
+using namespace weft::testing;
+using model::LayerSpec;
+using model::ModelSpec;
+using model::Weight;
+
+struct FeatureCase {
+  const char* name;
+  void (*ask_for)(ModelSpec& spec);
+};
+
+void PrintTo(const FeatureCase& feature, std::ostream* out) { *out << feature.name; }
+
+// The first elements of a layer's own norm serve as any other.
+Weight norm_of(const LayerSpec& layer, uint32_t cols) {
+  Weight norm = *layer.attn_norm;
+  norm.cols = cols;
+  norm.tensor.dims[0] = cols;
+  norm.tensor.data = norm.tensor.data.first(cols * sizeof(float));
+  return norm;
+}
+
+void for_layers(ModelSpec& spec, void (*change)(LayerSpec& layer)) {
+  for (LayerSpec& layer : spec.layers) change(layer);
+}
+
+constexpr FeatureCase kCases[] = {
+    {"HeadQkNorm",
+     [](ModelSpec& spec) {
+       for_layers(spec, [](LayerSpec& layer) {
+         layer.attention.qk_norm = model::QkNorm::kHead;
+         layer.attn_q_norm = norm_of(layer, layer.attention.head_dim);
+         layer.attn_k_norm = norm_of(layer, layer.attention.head_dim);
+       });
+     }},
+    {"WholeQkNorm",
+     [](ModelSpec& spec) {
+       for_layers(spec, [](LayerSpec& layer) {
+         layer.attention.qk_norm = model::QkNorm::kWhole;
+         layer.attn_q_norm = norm_of(layer, layer.attn_q.rows);
+         layer.attn_k_norm = norm_of(layer, layer.attn_k.rows);
+       });
+     }},
+    {"PostNorm",
+     [](ModelSpec& spec) {
+       for_layers(spec, [](LayerSpec& layer) { layer.attn_post_norm = layer.ffn_norm; });
+       spec.layers[1].ffn_post_norm = spec.layers[0].attn_norm;
+     }},
+    {"NoRotation",
+     [](ModelSpec& spec) {
+       spec.layers[1].attention.rope.dims = 0;
+       spec.layers[1].attention.rope.inv_freq.clear();
+     }},
+    {"RotationOfHalvesInPart",
+     [](ModelSpec& spec) {
+       for_layers(spec, [](LayerSpec& layer) {
+         layer.attention.rope.pairs = model::RopePairs::kHalf;
+         layer.attention.rope.dims = 8;
+         layer.attention.rope.inv_freq.resize(4);
+       });
+     }},
+    {"RotationMagnitude",
+     [](ModelSpec& spec) {
+       for_layers(spec, [](LayerSpec& layer) { layer.attention.rope.magnitude = 1.5; });
+     }},
+    {"Gelu",
+     [](ModelSpec& spec) {
+       spec.layers[0].mlp.activation = model::Activation::kGelu;
+       spec.layers[1].mlp.activation = model::Activation::kGeluTanh;
+     }},
+    {"EmbeddingScale", [](ModelSpec& spec) { spec.embedding_scale = 12; }},
+    {"ResidualScale",
+     [](ModelSpec& spec) {
+       spec.residual_scale = 0.25;
+       spec.norm_eps = 0.01F;  // large enough to be seen
+     }},
+    {"LogitScale", [](ModelSpec& spec) { spec.logit_scale = 0.125; }},
+    {"LogitSoftcap", [](ModelSpec& spec) { spec.logit_softcap = 0.5; }},
+};
+
+class GpuFeaturesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const kernels::TestDevice& opened = kernels::test_device(kernels::Features::kAll);
+    if (opened.device == nullptr) GTEST_SKIP() << opened.missing;
+  }
+};
+
+class GpuFeatures : public GpuFeaturesTest, public ::testing::WithParamInterface<FeatureCase> {};
+
+double error_of(const ModelSpec& spec, const Products& products) {
+  Options options = test_options();
+  options.max_sequences = 1;
+  options.max_rows = 40;
+  const auto backend = create_gpu_backend(
+      spec, options, kernels::test_device(kernels::Features::kAll).device, {}, products);
+  if (!backend) throw std::runtime_error(backend.error().message());
+  const auto tokens = some_tokens(61, 8, spec.vocab);
+  return relative_error(spec, tokens, all_logits(**backend, tokens, {1, 40, 9, 3}));
+}
+
+const TinyModelOptions kShape{.embd = 96, .heads = 6, .ff = 160, .vocab = 332};
+
+TEST_P(GpuFeatures, MatchTheReferenceModel) {
+  const TinyModel model(kShape);
+  ModelSpec spec = model.spec();
+  GetParam().ask_for(spec);
+  for (const FewRows few : {FewRows::kPlain, FewRows::kDot}) {
+    EXPECT_LE(error_of(spec, {few, ManyRows::kPlain}), 1e-3);
+  }
+}
+
+// Whose shaders a CPU's driver takes long to compile, and which multiply in binary16.
+TEST_F(GpuFeaturesTest, AllTogetherMatchItOnMatrices) {
+  const TinyModel model(kShape);
+  ModelSpec spec = model.spec();
+  for (const FeatureCase& feature : kCases) feature.ask_for(spec);
+  EXPECT_LE(error_of(spec, {FewRows::kPlain, ManyRows::kStandIn}), 5e-3);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GpuFeatures, ::testing::ValuesIn(kCases),
+                         [](const auto& test) { return test.param.name; });
+
+}  // namespace
+}  // namespace weft::backend
