@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <stdexcept>
+#include <utility>
 
 #include "backend/gpu/gpu_backend.h"
 #include "backend/gpu/plan.h"
@@ -60,6 +61,12 @@ constexpr FeatureCase kCases[] = {
        for_layers(spec, [](LayerSpec& layer) { layer.attn_post_norm = layer.ffn_norm; });
        spec.layers[1].ffn_post_norm = spec.layers[0].attn_norm;
      }},
+    {"NoPreNorm",
+     [](ModelSpec& spec) {
+       LayerSpec& layer = spec.layers[1];
+       layer.attn_post_norm = std::exchange(layer.attn_norm, std::nullopt);
+       layer.ffn_post_norm = std::exchange(layer.ffn_norm, std::nullopt);
+     }},
     {"NoRotation",
      [](ModelSpec& spec) {
        spec.layers[1].attention.rope.dims = 0;
@@ -81,6 +88,12 @@ constexpr FeatureCase kCases[] = {
      [](ModelSpec& spec) {
        spec.layers[0].mlp.activation = model::Activation::kGelu;
        spec.layers[1].mlp.activation = model::Activation::kGeluTanh;
+     }},
+    {"AttentionSoftcap", [](ModelSpec& spec) { spec.layers[1].attention.softcap = 0.25; }},
+    {"SlidingWindow",
+     [](ModelSpec& spec) {
+       spec.layers[0].attention.window = 7;
+       spec.layers[1].attention.window = 33;
      }},
     {"EmbeddingScale", [](ModelSpec& spec) { spec.embedding_scale = 12; }},
     {"ResidualScale",
@@ -124,11 +137,25 @@ TEST_P(GpuFeatures, MatchTheReferenceModel) {
   }
 }
 
-// Whose shaders a CPU's driver takes long to compile, and which multiply in binary16.
+TEST_F(GpuFeaturesTest, RefuseScaledResidualsThatNoNormLevels) {
+  const TinyModel model(kShape);
+  ModelSpec spec = model.spec();
+  spec.layers[1].ffn_norm.reset();
+  spec.residual_scale = 0.5;
+  const auto backend = create_gpu_backend(spec, test_options(),
+                                          kernels::test_device(kernels::Features::kAll).device, {});
+  ASSERT_FALSE(backend);
+  EXPECT_NE(backend.error().message().find("scaled residuals"), std::string::npos);
+}
+
+// On matrix units, which take layers with norms before attention and MLP alone, and multiply in
+// binary16; their shaders take a CPU's driver long to compile.
 TEST_F(GpuFeaturesTest, AllTogetherMatchItOnMatrices) {
   const TinyModel model(kShape);
   ModelSpec spec = model.spec();
-  for (const FeatureCase& feature : kCases) feature.ask_for(spec);
+  for (const FeatureCase& feature : kCases) {
+    if (std::string_view(feature.name) != "NoPreNorm") feature.ask_for(spec);
+  }
   EXPECT_LE(error_of(spec, {FewRows::kPlain, ManyRows::kStandIn}), 5e-3);
 }
 

@@ -14,6 +14,7 @@
 #include "backend/gpu/weights.h"
 #include "base/check.h"
 #include "base/checked.h"
+#include "formats/quote.h"
 #include "model/features.h"
 
 namespace weft::backend {
@@ -24,12 +25,25 @@ constexpr uint32_t kMaxInFlight = 4;
 constexpr uint32_t kPiece = 32;  // dispatches that are submitted while others are recorded
 
 constexpr std::array kFeatures{
-    model::Feature::kPostNorm,          model::Feature::kHeadQkNorm,
-    model::Feature::kWholeQkNorm,       model::Feature::kNoRotation,
-    model::Feature::kRotationMagnitude, model::Feature::kGelu,
-    model::Feature::kEmbeddingScale,    model::Feature::kResidualScale,
-    model::Feature::kLogitScale,        model::Feature::kLogitSoftcap,
+    model::Feature::kNoPreNorm,     model::Feature::kPostNorm,
+    model::Feature::kHeadQkNorm,    model::Feature::kWholeQkNorm,
+    model::Feature::kNoRotation,    model::Feature::kRotationMagnitude,
+    model::Feature::kGelu,          model::Feature::kEmbeddingScale,
+    model::Feature::kResidualScale, model::Feature::kLogitScale,
+    model::Feature::kLogitSoftcap,  model::Feature::kAttentionSoftcap,
+    model::Feature::kSlidingWindow,
 };
+
+// Of the residual stream: residual_eps() says why.
+Result<void> expect_immaterial_scale(const model::ModelSpec& spec) {
+  const bool is_normed = std::ranges::all_of(
+      spec.layers, [](const auto& layer) { return layer.attn_norm && layer.ffn_norm; });
+  if (spec.residual_scale == 1 || is_normed) return {};
+  return fail(
+      "The GPU backend computes no scaled residuals of layers without norms before attention and "
+      "MLP, which architecture {} needs.",
+      formats::quote(spec.architecture));
+}
 
 class GpuBackend final : public Backend {
  public:
@@ -43,6 +57,7 @@ class GpuBackend final : public Backend {
 
   Result<void> load(const std::function<void(uint64_t, uint64_t)>& progress) {
     WEFT_TRY(model::expect_features(spec_, kFeatures, "The GPU backend"));
+    WEFT_TRY(expect_immaterial_scale(spec_));
     WEFT_ASSIGN(step_, StepData::create(device_, options_));
     WEFT_ASSIGN(kv_, KvStorage::create(device_, spec_, options_));
     WEFT_ASSIGN(activations_, Activations::create(device_, spec_, options_));

@@ -67,7 +67,9 @@ kernels::Attention attention_shape(const model::Attention& attention, uint32_t m
           .n_kv_heads = attention.n_kv_heads,
           .head_dim = attention.head_dim,
           .max_blocks = max_blocks,
-          .scale = attention.scale};
+          .scale = attention.scale,
+          .soft_cap = attention.softcap,
+          .window = attention.window};
 }
 
 Result<KvStorage> KvStorage::create(gpu::Device& device, const model::ModelSpec& spec,

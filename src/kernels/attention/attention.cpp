@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "base/check.h"
 #include "base/checked.h"
@@ -24,6 +25,15 @@ constexpr uint32_t kTilePairs = 64;  // (row, head) pairs of a workgroup of atte
 
 uint32_t max_splits(const Attention& shape, uint32_t split_keys) {
   return ceil_div(shape.max_blocks * kBlockTokens, split_keys);
+}
+
+// For kernels, whose windows are never without end.
+uint32_t window_of(const Attention& shape) {
+  return shape.window == 0 ? std::numeric_limits<uint32_t>::max() : shape.window;
+}
+
+void choose_rule(const Attention& shape, Variant& variant) {
+  variant.overrides.push_back({"CAPPED", shape.soft_cap == 0 ? 0.0 : 1.0});
 }
 
 uint32_t shared_heads(const Attention& shape) { return shape.n_heads / shape.n_kv_heads; }
@@ -128,8 +138,9 @@ Variant split_shader(const gpu::AdapterInfo& info, const Attention& shape,
 
 Dispatch split(gpu::Device& device, const Attention& shape, const AttentionBuffers& buffers,
                const AttentionScratch& scratch, const SplitVariant& variant) {
-  const gpu::Pipeline pipeline =
-      device.pipeline(compose(split_shader(device.info(), shape, variant)));
+  Variant shader = split_shader(device.info(), shape, variant);
+  choose_rule(shape, shader);
+  const gpu::Pipeline pipeline = device.pipeline(compose(shader));
   const std::array bindings{buffers.rows,    buffers.block_table, buffers.q,     buffers.k_cache,
                             buffers.v_cache, scratch.acc,         scratch.stats, buffers.y};
   return {
@@ -141,7 +152,9 @@ Dispatch split(gpu::Device& device, const Attention& shape, const AttentionBuffe
                                                     .n_kv_heads = shape.n_kv_heads,
                                                     .max_blocks = shape.max_blocks,
                                                     .max_splits = max_splits(shape, variant.keys),
-                                                    .scale = shape.scale}),
+                                                    .scale = shape.scale,
+                                                    .soft_cap = shape.soft_cap,
+                                                    .window = window_of(shape)}),
       .count = Count::kRows,
       .x = {.fixed = shape.n_heads / variant.heads},
       .y = {.count = Count::kRows},
@@ -163,7 +176,8 @@ Dispatch combine(gpu::Device& device, const Attention& shape, const AttentionBuf
       .immediates = Immediates(AttentionCombineParams{.rows = 0,
                                                       .n_heads = shape.n_heads,
                                                       .max_splits = max_splits(shape, variant.keys),
-                                                      .words = words}),
+                                                      .words = words,
+                                                      .window = window_of(shape)}),
       .count = Count::kRows,
       .x = {.fixed = ceil_div(shape.n_heads * words, kCombineLanes)},
       .y = {.count = Count::kRows},
@@ -173,7 +187,8 @@ Dispatch combine(gpu::Device& device, const Attention& shape, const AttentionBuf
 
 // A dispatch over the tiles of a step, each workgroup of which takes `pairs` (row, head) pairs.
 Dispatch over_tiles(gpu::Device& device, const Attention& shape, const AttentionBuffers& buffers,
-                    const gpu::Binding& tiles, const Variant& variant, uint32_t pairs) {
+                    const gpu::Binding& tiles, Variant variant, uint32_t pairs) {
+  choose_rule(shape, variant);
   const gpu::Pipeline pipeline = device.pipeline(compose(variant));
   const std::array bindings{tiles,     buffers.rows,    buffers.block_table,
                             buffers.q, buffers.k_cache, buffers.v_cache,
@@ -186,7 +201,9 @@ Dispatch over_tiles(gpu::Device& device, const Attention& shape, const Attention
                                                        .n_heads = shape.n_heads,
                                                        .n_kv_heads = shape.n_kv_heads,
                                                        .max_blocks = shape.max_blocks,
-                                                       .scale = shape.scale}),
+                                                       .scale = shape.scale,
+                                                       .soft_cap = shape.soft_cap,
+                                                       .window = window_of(shape)}),
           .count = Count::kTiles,
           .x = {.fixed = shape.n_kv_heads * groups},
           .y = {.count = Count::kTiles},

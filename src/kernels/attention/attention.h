@@ -1,5 +1,6 @@
 // Causal attention over a paged KV cache: for each row and each of its query heads,
 //   y = softmax(scale * q . k[keys 0 to row's pos]) v
+// or over the last keys alone (a sliding window), with scores soft-capped or as they are,
 // where neighbouring query heads share a KV head (Ainslie et al., "GQA", 2023). The pages are read
 // in place, through the block table.
 #pragma once
@@ -21,6 +22,8 @@ struct Attention {
   uint32_t head_dim;
   uint32_t max_blocks;  // of a sequence in the block table
   float scale;
+  float soft_cap = 0;   // scores become soft_cap * tanh(score / soft_cap); 0: they stay
+  uint32_t window = 0;  // keys that a row sees, its own and those before it; 0: all
 };
 
 struct AttentionBuffers {
@@ -68,9 +71,11 @@ inline constexpr uint32_t kMatrixHeadUnit = 16;
                                                      const gpu::Binding& tiles,
                                                      const SubgroupMatrix& matrix);
 
-// One query head over [n_keys, head_dim] keys and values, in double precision.
+// One query head over [n_keys, head_dim] keys and values, all of which it sees, in double
+// precision.
 [[nodiscard]] std::vector<double> attention_ref(std::span<const float> q,
                                                 std::span<const float> keys,
-                                                std::span<const float> values, double scale);
+                                                std::span<const float> values, double scale,
+                                                double soft_cap = 0);
 
 }  // namespace weft::kernels

@@ -1,9 +1,10 @@
-//! Puts the splits of rows that have several together:
+//! Puts the splits of rows that have several together, those that the row's window reaches:
 //!   y = sum of acc[split] * exp(max[split] - max) / sum of sum[split] * exp(max[split] - max)
 //! const kSplit
 //! grid: x covers the words of one row, y: a row
 //! import: step
 //! import: split_stats
+//! import: attention_window
 
 override WG: u32;
 
@@ -12,6 +13,7 @@ struct Params {
   n_heads: u32,
   max_splits: u32,
   words: u32,  // head_dim / 2
+  window: u32,
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> rows: array<Row>;
@@ -25,8 +27,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (place >= p.n_heads * p.words) { return; }
   let pos = rows[group.y].pos;
   if (is_single_split(pos)) { return; }
-  let first = (group.y * p.n_heads + place / p.words) * p.max_splits;
-  let end = first + pos / kSplit + 1u;
+  let splits = (group.y * p.n_heads + place / p.words) * p.max_splits;
+  let first = splits + first_seen(pos) / kSplit;
+  let end = splits + pos / kSplit + 1u;
 
   var largest = stats[first].max;
   for (var i = first + 1u; i < end; i++) { largest = max(largest, stats[i].max); }

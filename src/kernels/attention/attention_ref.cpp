@@ -6,7 +6,7 @@
 namespace weft::kernels {
 
 std::vector<double> attention_ref(std::span<const float> q, std::span<const float> keys,
-                                  std::span<const float> values, double scale) {
+                                  std::span<const float> values, double scale, double soft_cap) {
   const size_t head_dim = q.size();
   std::vector<double> weights(keys.size() / head_dim);
   for (size_t key = 0; key < weights.size(); ++key) {
@@ -15,6 +15,7 @@ std::vector<double> attention_ref(std::span<const float> q, std::span<const floa
       product += static_cast<double>(q[d]) * keys[key * head_dim + d];
     }
     weights[key] = scale * product;
+    if (soft_cap != 0) weights[key] = soft_cap * std::tanh(weights[key] / soft_cap);
   }
   const double largest = *std::ranges::max_element(weights);
   double sum = 0;

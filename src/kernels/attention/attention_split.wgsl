@@ -1,18 +1,20 @@
 //! Attention of single rows over a split of their keys, for the query heads of one KV head at once:
-//!   weight[key] = exp(scale * q . k[key] - max),  acc = sum of weight[key] * v[key]
-//! over keys kSplit z to kSplit (z + 1) - 1 of the row's sequence, up to the row itself. Partial
-//! results go to attention_combine. The pages of the KV cache are read in place.
+//!   weight[key] = exp(score - max),  score = scale * q . k[key] or its soft cap,  acc = sum of weight[key] * v[key]
+//! over keys kSplit z to kSplit (z + 1) - 1 of the row's sequence, up to the row itself and as far as its window goes
+//! back. Splits before the window do nothing. Partial results go to attention_combine. The pages of the KV cache are read in place.
 //! const kHeadDim: a multiple of 4, at most 2 kSplit
 //! const kSplit: keys, and invocations of a workgroup
 //! const kHeads: query heads handled together, so that kHeads * kHeadDim <= 512; divides n_heads / n_kv_heads
 //! grid: x: kHeads query heads, y: a row, z: a split
 //! import: step
 //! import: split_stats
+//! import: attention_rule
 
 const kWords = kHeadDim / 2u;
 const kGroups = kSplit / kWords;  // of invocations, each summing values over its share of the keys
 const kStrips = 8u;               // of each head's scores, for the largest
 const kStripKeys = kSplit / kStrips;
+const kLowest = -1e30;
 
 struct Params {
   rows: u32,
@@ -21,6 +23,8 @@ struct Params {
   max_blocks: u32,  // of a sequence in block_table
   max_splits: u32,  // of a row in acc and stats
   scale: f32,
+  soft_cap: f32,  // of scores; not read unless CAPPED
+  window: u32,    // keys that a row sees, its own and those before it
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> rows: array<Row>;
@@ -55,7 +59,7 @@ fn score(key: u32, kv_head: u32) -> array<f32, kHeads> {
     for (var h = 0u; h < kHeads; h++) { sums[h] += queries[h * (kHeadDim / 4u) + i] * quad; }
   }
   var result: array<f32, kHeads>;
-  for (var h = 0u; h < kHeads; h++) { result[h] = dot(sums[h], vec4f(1.0)); }
+  for (var h = 0u; h < kHeads; h++) { result[h] = capped(dot(sums[h], vec4f(1.0))); }
   return result;
 }
 
@@ -87,7 +91,7 @@ fn sum_values(group: u32, word: u32, n_keys: u32, kv_head: u32) {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = rows[group.y];
   let first_key = group.z * kSplit;
-  if (first_key > row.pos) { return; }  // the whole workgroup leaves
+  if (first_key > row.pos || first_key + kSplit <= first_seen(row.pos)) { return; }  // the whole workgroup leaves
   let n_keys = min(row.pos + 1u - first_key, kSplit);
   let first_head = group.x * kHeads;
   let kv_head = first_head / (p.n_heads / p.n_kv_heads);
@@ -101,9 +105,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   workgroupBarrier();
 
-  let own = score(min(lane, n_keys - 1u), kv_head);
+  let own_key = min(lane, n_keys - 1u);  // past the end: the last key once more, for the maximum
+  var own = score(own_key, kv_head);
   for (var h = 0u; h < kHeads; h++) {
-    scores[h * kSplit + lane] = own[h];  // past the end: the last key's once more, for the maximum
+    if (first_key + own_key < first_seen(row.pos)) { own[h] = kLowest; }
+    scores[h * kSplit + lane] = own[h];
   }
   workgroupBarrier();
   for (var i = lane; i < kHeads * kStrips; i += kSplit) {

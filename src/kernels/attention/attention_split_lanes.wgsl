@@ -8,6 +8,7 @@
 //! import: lane_subgroup
 //! import: step
 //! import: split_stats
+//! import: attention_rule
 
 override WG: u32;
 override SUBGROUPS: u32;  // at least those of a workgroup
@@ -19,6 +20,8 @@ struct Params {
   max_blocks: u32,  // of a sequence in block_table
   max_splits: u32,  // of a row in acc and stats
   scale: f32,
+  soft_cap: f32,  // of scores; not read unless CAPPED
+  window: u32,    // keys that a row sees, its own and those before it
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> rows: array<Row>;
@@ -79,7 +82,7 @@ fn of_lane(softmax: Softmax, apart: u32) -> Softmax {
 fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   let row = rows[group.y];
   let first_key = group.z * kSplit;
-  if (first_key > row.pos) { return; }  // the whole workgroup leaves
+  if (first_key > row.pos || first_key + kSplit <= first_seen(row.pos)) { return; }  // the whole workgroup leaves
   let n_keys = min(row.pos + 1u - first_key, kSplit);
   let first_head = group.x * kHeads;
   let kv_head = first_head / (p.n_heads / p.n_kv_heads);
@@ -121,8 +124,8 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
           sum += dot(queries[h][i], quad(keys[j], i));
         }
         for (var apart = 1u; apart < kLanes; apart *= 2u) { sum += subgroupShuffleXor(sum, apart); }
-        let is_key = first + j * (WG / kLanes) + my_place / kLanes < n_keys;
-        scores[j][h] = select(kLowest, sum, is_key);
+        let key = first + j * (WG / kLanes) + my_place / kLanes;
+        scores[j][h] = select(kLowest, capped(sum), key < n_keys && first_key + key >= first_seen(row.pos));
       }
     }
     for (var h = 0u; h < kHeads; h++) {  //! unroll

@@ -9,6 +9,7 @@
 //! const kLoads: eights of a block's keys that a lane stages
 //! grid: x: a KV head's pairs, kPairs at a time, KV heads outermost; y: a tile, the last first, which has most keys
 //! import: step
+//! import: attention_rule
 //! import: elements_f16
 //! import: place_chunks
 //! import: subgroup_matrix
@@ -22,6 +23,7 @@ const kScores = kBlockTokens * kStride;  // after a block of keys or values
 const kSpare = kBlockTokens / 8u;        // of a row of scores: weights, as halves, leave the rest free
 const kLanesOfPair = kSubgroupLanes / kM;
 const kLowest = -1.0e30;
+const kLog2E = 1.44269504;
 const kSlack = 8.0;  // 2^8 times a block's keys is far below f16's largest number
 
 struct Params {
@@ -30,6 +32,8 @@ struct Params {
   n_kv_heads: u32,
   max_blocks: u32,  // of a sequence in block_table
   scale: f32,
+  soft_cap: f32,  // of scores; not read unless CAPPED
+  window: u32,    // keys that a row sees, its own and those before it
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> tiles: array<Tile>;
@@ -47,6 +51,13 @@ var<workgroup> grew: u32;  // whether some pair of the workgroup has a new base
 fn half_pairs(quad: vec4f) -> vec2u {
   let held = clamp(quad, vec4f(-65504.0), vec4f(65504.0));
   return vec2u(pack2x16float(held.xy), pack2x16float(held.zw));
+}
+
+// What 2 is raised to, for products of queries and keys.
+fn power_of_2(products: vec4f) -> vec4f {
+  if (!CAPPED) { return p.scale * kLog2E * products; }
+  let scores = p.scale * products;
+  return kLog2E * vec4f(capped(scores.x), capped(scores.y), capped(scores.z), capped(scores.w));
 }
 
 // The best of the lanes of a pair, or their sum.
@@ -79,6 +90,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   let pair = first_pair + lane.subgroup * kM + lane.in_subgroup / kLanesOfPair;
   let row = min(rows_of.first_row + pair / heads, last_row);  // pairs past the end are not stored
   let pos = rows[row].pos;
+  let seen_from = first_seen(pos);
   let scores = kScores + lane.subgroup * kM * kScoreStride;  // of the subgroup
   let my_scores = scores + lane.in_subgroup / kLanesOfPair * kScoreStride;
   let my_part = lane.in_subgroup % kLanesOfPair;
@@ -95,19 +107,19 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
     workgroupBarrier();
   }
 
-  let scale = p.scale * 1.44269504;  // for scores as powers of 2
   var base = kLowest;
   var sum = 0.0;
   var acc: array<Sums, kColumnMatrices>;
 
   // What is staged next is on its way while something else is multiplied.
   let table = rows_of.seq * p.max_blocks;
-  var source = (block_table[table] * p.n_kv_heads + kv_head) * kBlockTokens * kEights;
+  let first_block = first_seen(rows[rows_of.first_row + first_pair / heads].pos) / kBlockTokens;
+  var source = (block_table[table + first_block] * p.n_kv_heads + kv_head) * kBlockTokens * kEights;
   var staged: array<vec4u, kLoads>;
   for (var i = 0u; i < kLoads; i++) {  //! unroll
     staged[i] = k_cache[source + min(lane.index + i * kLanes, kBlockEights - 1u)];
   }
-  for (var first_key = 0u; first_key < n_keys; first_key += kBlockTokens) {
+  for (var first_key = first_block * kBlockTokens; first_key < n_keys; first_key += kBlockTokens) {
     for (var i = 0u; i < kLoads; i++) {  //! unroll
       let eight = lane.index + i * kLanes;
       if (eight < kBlockEights) { tile[eight / kEights * kStride + eight % kEights] = staged[i]; }
@@ -136,15 +148,15 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
     var mine: array<vec4f, kQuadsOfLane>;
     var largest = kLowest;
     for (var i = 0u; i < kQuadsOfLane; i++) {  //! unroll
-      let key = first_key + 4u * (my_part * kQuadsOfLane + i);
-      let seen = (vec4u(key) + vec4u(0u, 1u, 2u, 3u)) <= vec4u(pos);
-      let score = scale * bitcast<vec4f>(tile[my_scores + my_part * kQuadsOfLane + i]);
+      let keys = vec4u(first_key + 4u * (my_part * kQuadsOfLane + i)) + vec4u(0u, 1u, 2u, 3u);
+      let seen = (keys <= vec4u(pos)) & (keys >= vec4u(seen_from));
+      let score = power_of_2(bitcast<vec4f>(tile[my_scores + my_part * kQuadsOfLane + i]));
       mine[i] = select(vec4f(kLowest), score, seen);
       largest = max(largest, max(max(mine[i].x, mine[i].y), max(mine[i].z, mine[i].w)));
     }
     largest = max_of_pair(largest);
     var shrink = 1.0;
-    if (first_key == 0u) {
+    if (first_key == first_block * kBlockTokens) {
       base = largest;
     } else if (largest > base + kSlack) {
       shrink = exp2(base - largest);

@@ -53,12 +53,14 @@ Problem random_problem(const Heads& heads, const std::vector<Row>& rows) {
   return problem;
 }
 
-// What a row sees of a KV head: [pos + 1, head_dim].
+// What a row sees of a KV head: [keys, head_dim].
 std::vector<float> seen(const Problem& problem, const std::vector<std::vector<uint16_t>>& of,
                         const Row& row, uint32_t kv_head) {
   const uint32_t dim = problem.shape.head_dim;
   std::vector<float> values;
-  for (uint32_t pos = 0; pos <= row.pos; ++pos) {
+  const uint32_t window = problem.shape.window;
+  const uint32_t first_seen = window == 0 || window > row.pos ? 0 : row.pos + 1 - window;
+  for (uint32_t pos = first_seen; pos <= row.pos; ++pos) {
     const size_t first = (size_t{pos} * problem.shape.n_kv_heads + kv_head) * dim;
     for (uint32_t d = 0; d < dim; ++d) values.push_back(half_to_float(of[row.seq][first + d]));
   }
@@ -72,10 +74,10 @@ std::vector<double> reference(const Problem& problem) {
     const Row& row = problem.rows[i / shape.n_heads];
     const auto head = static_cast<uint32_t>(i % shape.n_heads);
     const uint32_t kv_head = head / (shape.n_heads / shape.n_kv_heads);
-    const auto head_y =
-        attention_ref(std::span(problem.q).subspan(i * shape.head_dim, shape.head_dim),
-                      seen(problem, problem.sequence_keys, row, kv_head),
-                      seen(problem, problem.sequence_values, row, kv_head), shape.scale);
+    const auto head_y = attention_ref(
+        std::span(problem.q).subspan(i * shape.head_dim, shape.head_dim),
+        seen(problem, problem.sequence_keys, row, kv_head),
+        seen(problem, problem.sequence_values, row, kv_head), shape.scale, double{shape.soft_cap});
     y.insert(y.end(), head_y.begin(), head_y.end());
   }
   return y;
@@ -273,6 +275,37 @@ TEST_P(AttentionTest, LargeScoresOnMatricesStayFinite) {
   for (const SubgroupMatrix& matrix : matrices()) {
     expect_near(compute(problem, By::kTiles, scattered(problem), matrix), reference(problem),
                 {.absolute = 0x1p-9});
+  }
+}
+
+// Windows that begin in any place of a split, a tile and a block, and caps that bend most scores.
+TEST_P(AttentionTest, WindowsAndSoftCaps) {
+  struct Rule {
+    uint32_t window;
+    float soft_cap;
+  };
+  for (const Rule rule :
+       {Rule{1, 0}, Rule{5, 0}, Rule{130, 0}, Rule{128, 2}, Rule{1000, 2}, Rule{0, 2}}) {
+    SCOPED_TRACE(testing::Message() << "window " << rule.window << ", cap " << rule.soft_cap);
+    const auto with_rule = [&](Problem problem) {
+      problem.shape.window = rule.window;
+      problem.shape.soft_cap = rule.soft_cap;
+      return problem;
+    };
+    for (const Heads& heads : {Heads{6, 2, 16}, Heads{4, 2, 12}}) {
+      const Problem single = with_rule(
+          random_problem(heads, {{.pos = 700}, {.pos = 3, .seq = 1}, {.pos = 140, .seq = 2}}));
+      expect_near(compute(single, By::kRows, scattered(single)), reference(single),
+                  rounding(single));
+      const Problem many = with_rule(random_problem(heads, rows_from(0, 110, 75)));
+      expect_near(compute(many, By::kTiles, scattered(many)), reference(many), rounding(many));
+    }
+    const Problem halves =
+        with_rule(with_halves(random_problem({6, 2, 16}, rows_from(0, 110, 75))));
+    for (const SubgroupMatrix& matrix : matrices()) {
+      expect_near(compute(halves, By::kTiles, scattered(halves), matrix), reference(halves),
+                  {.absolute = 0x1p-10});
+    }
   }
 }
 

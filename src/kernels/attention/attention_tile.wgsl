@@ -1,5 +1,6 @@
 //! Causal attention of a tile of neighbouring rows of one sequence:
-//!   y[row, head] = softmax(scale * q . k[keys 0 to row]) v
+//!   y[row, head] = softmax(scale * q . k[keys up to row, within its window]) v
+//! where scores may be soft-capped.
 //! A workgroup takes 64 (row, head) pairs whose heads share a KV head, and goes through the keys
 //! kKeys at a time with a running maximum (online softmax, Milakov and Gimelshein 2018). An
 //! invocation keeps kHeadDim / kParts elements of q and y of two pairs in registers, so that what
@@ -9,6 +10,7 @@
 //! const kKeys: divides kBlockTokens
 //! grid: x: a KV head's pairs, 64 at a time, KV heads outermost; y: a tile
 //! import: step
+//! import: attention_rule
 
 const kPairs = 64u;
 const kLanesOfPart = kPairs / 2u;  // each with pairs 2 i and 2 i + 1
@@ -22,6 +24,8 @@ struct Params {
   n_kv_heads: u32,
   max_blocks: u32,  // of a sequence in block_table
   scale: f32,
+  soft_cap: f32,  // of scores; not read unless CAPPED
+  window: u32,    // keys that a row sees, its own and those before it
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> tiles: array<Tile>;
@@ -57,7 +61,7 @@ fn sum_of_parts(key: u32, lane_of_part: u32) -> vec2f {
   for (var i = 1u; i < kParts; i++) {
     sum += part_scores[key * kLanes + i * kLanesOfPart + lane_of_part];
   }
-  return sum;
+  return select(sum, vec2f(capped(sum.x), capped(sum.y)), sum > vec2f(kLowest));
 }
 
 fn sum_of(quad: vec4f) -> f32 { return dot(quad, vec4f(1.0)); }
@@ -80,6 +84,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // Pairs past the end are computed from the last row, and not stored.
   let pair_rows = min(tile.first_row + pairs / heads, vec2u(last_row));
   let pos = vec2u(rows[pair_rows.x].pos, rows[pair_rows.y].pos);
+  let seen = vec2u(first_seen(pos.x), first_seen(pos.y));
   let places = (pair_rows * p.n_heads + kv_head * heads + pairs % heads) * (kHeadDim / 4u) +
                part * kQuads;
 
@@ -93,7 +98,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var second_acc: array<vec4f, kQuads>;
   var largest = vec2f(kLowest);
   var sum = vec2f(0.0);
-  for (var first_key = 0u; first_key < n_keys; first_key += kKeys) {
+  let first_row = tile.first_row + first_pair / heads;
+  for (var first_key = first_seen(rows[first_row].pos) / kKeys * kKeys; first_key < n_keys; first_key += kKeys) {
     let n_staged = min(n_keys - first_key, kKeys);
     load_keys(first_key, tile.seq, kv_head, lane);
     workgroupBarrier();
@@ -106,7 +112,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         second += second_query[i] * k;
       }
       part_scores[key * kLanes + lane] = select(vec2f(kLowest), vec2f(sum_of(first), sum_of(second)),
-                                                vec2u(first_key + key) <= pos);
+                                                (vec2u(first_key + key) <= pos) & (vec2u(first_key + key) >= seen));
     }
     workgroupBarrier();
     var largest_now = largest;
