@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/gguf_source.h"
+#include "cli/options.h"
 #include "cli/size_text.h"
 
 namespace weft::cli {
@@ -51,7 +52,8 @@ Action add(CLI::App& app) {
       ->required();
   app.add_option("--type", options->type,
                  "Type of the matrices: F16, BF16, Q8_0, Q4_K_M, ... (see 'weft quantize --help'); "
-                 "without it, they stay as they are");
+                 "without it, they stay as they are")
+      ->check(why_no_quantize_type);
   return [options] { return run(*options); };
 }
 

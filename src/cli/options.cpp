@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "model/quantize_recipe.h"
+
 namespace weft::cli {
 namespace {
 
@@ -54,10 +56,16 @@ void add_sampling_options(CLI::App& app, sample::Params& params) {
 
 }  // namespace
 
+std::string why_no_quantize_type(const std::string& name) {
+  const Result<model::QuantizeType> type = model::find_quantize_type(name);
+  return type ? "" : type.error().message();
+}
+
 void add_model_options(CLI::App& app, ModelOptions& options) {
   add_model_choice(app, options.choice);
   app.add_option("--quantize", options.quantize,
-                 "Load the model in another type: Q8_0, Q4_K_M, ... (see 'weft quantize --help')");
+                 "Load the model in another type: Q8_0, Q4_K_M, ... (see 'weft quantize --help')")
+      ->check(why_no_quantize_type);
   app.add_option("--device", options.device,
                  "auto, cpu, gpu, gpu:N, or a part of an adapter's name (see 'weft devices')")
       ->check([](const std::string& name) { return name.empty() ? "it names no device" : ""; })

@@ -15,6 +15,9 @@ struct ModelOptions : engine::ModelOptions {
   std::string quantize;  // the type in which it is loaded; empty: its own
 };
 
+// A check of an option: why `name` is no type that a model can be quantised to, or nothing.
+[[nodiscard]] std::string why_no_quantize_type(const std::string& name);
+
 // -m, --model-dir, --quantize, --device, -c, -b, -t.
 void add_model_options(CLI::App& app, ModelOptions& options);
 

@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/gguf_source.h"
+#include "cli/options.h"
 #include "cli/size_text.h"
 #include "formats/quote.h"
 
@@ -135,7 +136,7 @@ Action add(CLI::App& app) {
   const auto options = std::make_shared<QuantizeOptions>();
   app.add_option("IN", options->in, "A GGUF file, or a Hugging Face folder")->required();
   app.add_option("OUT", options->out, "The file to write; it appears when it is whole")->required();
-  app.add_option("TYPE", options->type, type_names())->required();
+  app.add_option("TYPE", options->type, type_names())->required()->check(why_no_quantize_type);
   app.add_option("--imatrix", options->importance,
                  "An importance matrix of the model (GGUF, from llama.cpp's llama-imatrix)");
   app.add_flag("--pure", options->pure,

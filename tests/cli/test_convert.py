@@ -41,7 +41,7 @@ class Convert(WeftCase):
     def test_refusals(self):
         folder = pathlib.Path(self.temporary_folder())
         self.assert_refused(1, ["config.json"], "convert", folder, folder / "out.gguf")
-        self.assert_refused(1, ["'q9'"], "convert", LLAMA3, folder / "out.gguf", "--type", "q9")
+        self.assert_refused(2, ["'q9'"], "convert", LLAMA3, folder / "out.gguf", "--type", "q9")
         self.assertEqual(list(folder.iterdir()), [])
 
 

@@ -57,7 +57,7 @@ class Quantize(WeftCase):
             printed = self.assert_ok(*command, *arguments, XDG_CACHE_HOME=cache)
             self.assertEqual(json.loads(printed)["quantization"], quantization)
         self.assertEqual(os.listdir(pathlib.Path(cache) / "weft"), [])
-        self.assert_refused(1, ["'q9'"], *command, "--quantize", "q9")
+        self.assert_refused(2, ["'q9'"], *command, "--quantize", "q9")
 
     @unittest.skipIf(gguf is None, "the Python package gguf is not installed")
     def test_the_python_package_reads_it(self):
@@ -82,7 +82,7 @@ class Quantize(WeftCase):
     def test_refusals(self):
         folder = pathlib.Path(self.temporary_folder())
         out = folder / "out.gguf"
-        self.assert_refused(1, ["'Q9'", "Q4_K_M"], "quantize", self.model(), out, "Q9")
+        self.assert_refused(2, ["'Q9'", "Q4_K_M"], "quantize", self.model(), out, "Q9")
         self.assert_refused(1, ["none.gguf"], "quantize", folder / "none.gguf", out, "Q8_0")
         self.assert_refused(1, ["no importance matrix"], "quantize", self.model(), out, "Q8_0",
                             "--imatrix", self.model())  # fmt: skip
