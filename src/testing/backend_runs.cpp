@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "base/checked.h"
 #include "testing/reference_model.h"
 
 namespace weft::testing {
@@ -60,7 +61,8 @@ std::vector<float> all_logits(Backend& backend, std::span<const Token> tokens,
     const SequenceStep step{.slot = slot,
                             .tokens = tokens.subspan(pos, n),
                             .pos = pos,
-                            .blocks = blocks,
+                            .blocks = std::span(blocks).first(
+                                ceil_div(pos + n, backend::kBlockTokens)),  // those in use
                             .output = Output::kAllLogits};
     const auto outputs = run(backend, {&step, 1});
     logits.insert(logits.end(), outputs[0].logits.begin(), outputs[0].logits.end());

@@ -11,8 +11,9 @@ namespace {
 using kernels::DotInput;
 using kernels::DotProduct;
 
-// A CPU that stands in for a GPU has no packed dot products to gain from.
+// They take RMS norms alone. A CPU that stands in for a GPU has nothing to gain from them.
 bool uses_dot_products(const PlanInputs& in) {
+  if (in.spec.norm != model::NormKind::kRms) return false;
   if (in.products.few_rows != FewRows::kFastest) return in.products.few_rows == FewRows::kDot;
   return in.device.info().kind != gpu::AdapterKind::kSoftware;
 }
@@ -96,11 +97,12 @@ std::vector<DotProduct> qkv_products(const PlanInputs& in, size_t layer) {
 Result<bool> add_dot_layer(const PlanInputs& in, size_t layer, uint32_t most, Plan& plan) {
   const DeviceLayer& weights = in.weights.layers[layer];
   const Activations& a = in.activations;
-  if (!uses_dot_products(in) || weights.qkv.runs.empty() || weights.gate_up.runs.size() != 1 ||
-      weights.attn_output.parts.size() != 1 || weights.ffn_down.parts.size() != 1) {
+  const model::LayerSpec& spec = in.spec.layers[layer];
+  if (!uses_dot_products(in) || spec.parallel || !spec.mlp.gated || weights.qkv.runs.empty() ||
+      weights.gate_up.runs.size() != 1 || weights.attn_output.parts.size() != 1 ||
+      weights.ffn_down.parts.size() != 1) {
     return false;
   }
-  const model::LayerSpec& spec = in.spec.layers[layer];
   std::vector<DotProduct> qkv = qkv_products(in, layer);
   const bool rotates = spec.attention.qk_norm == model::QkNorm::kNone && can_all(in, qkv);
   if (!rotates) qkv = plain_qkv_products(in, layer);

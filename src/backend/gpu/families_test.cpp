@@ -36,9 +36,11 @@ std::string gpu_column(const std::string& family) {
 TEST_P(GpuFamilies, DoWhatTheTableSays) {
   const FamilyModel model(GetParam());
   const std::string column = gpu_column(GetParam());
+  Options options = testing::test_options();
+  options.max_context = model.from_gguf().context;
   for (const model::ModelSpec* spec : {&model.from_folder(), &model.from_gguf()}) {
     const auto backend = create_gpu_backend(
-        *spec, testing::test_options(), kernels::test_device(kernels::Features::kAll).device, {});
+        *spec, options, kernels::test_device(kernels::Features::kAll).device, {});
     if (column != "yes") {
       ASSERT_FALSE(backend) << "though the table says: " << column;
       EXPECT_NE(backend.error().message().find(column), std::string::npos)

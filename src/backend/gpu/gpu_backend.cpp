@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "backend/gpu/all_draws.h"
@@ -20,29 +22,36 @@
 namespace weft::backend {
 namespace {
 
+using model::Feature;
+using enum model::Feature;
+
 // Steps that may be on their way: enough for the GPU to have the next one while the host reads.
 constexpr uint32_t kMaxInFlight = 4;
 constexpr uint32_t kPiece = 32;  // dispatches that are submitted while others are recorded
 
+// All that there are: one that is new is refused until it is here.
 constexpr std::array kFeatures{
-    model::Feature::kNoPreNorm,     model::Feature::kPostNorm,
-    model::Feature::kHeadQkNorm,    model::Feature::kWholeQkNorm,
-    model::Feature::kNoRotation,    model::Feature::kRotationMagnitude,
-    model::Feature::kGelu,          model::Feature::kEmbeddingScale,
-    model::Feature::kResidualScale, model::Feature::kLogitScale,
-    model::Feature::kLogitSoftcap,  model::Feature::kAttentionSoftcap,
-    model::Feature::kSlidingWindow,
+    kLayerNorm,      kNormBias,          kNoPreNorm,    kPostNorm,          kParallelLayer,
+    kHeadQkNorm,     kWholeQkNorm,       kNoRotation,   kAttentionSoftcap,  kSlidingWindow,
+    kEmbeddingScale, kRotationMagnitude, kGelu,         kPositionEmbedding, kUngatedMlp,
+    kResidualScale,  kLogitScale,        kLogitSoftcap, kOutputBias,
 };
 
-// Of the residual stream: residual_eps() says why.
-Result<void> expect_immaterial_scale(const model::ModelSpec& spec) {
-  const bool is_normed = std::ranges::all_of(
-      spec.layers, [](const auto& layer) { return layer.attn_norm && layer.ffn_norm; });
-  if (spec.residual_scale == 1 || is_normed) return {};
-  return fail(
-      "The GPU backend computes no scaled residuals of layers without norms before attention and "
-      "MLP, which architecture {} needs.",
-      formats::quote(spec.architecture));
+// What does not go together on the GPU, though each does alone.
+Result<void> expect_known_pairs(const model::ModelSpec& spec) {
+  const std::set<Feature> asked = model::features(spec);
+  const bool has_qk_norm = asked.contains(kHeadQkNorm) || asked.contains(kWholeQkNorm);
+  // The first: residual_eps() says why.
+  const std::tuple<bool, Feature, Feature> pairs[] = {
+      {asked.contains(kNoPreNorm) && asked.contains(kResidualScale), kNoPreNorm, kResidualScale},
+      {has_qk_norm && asked.contains(kLayerNorm), kLayerNorm, kHeadQkNorm},
+      {asked.contains(kLogitScale) && asked.contains(kOutputBias), kLogitScale, kOutputBias}};
+  for (const auto& [is_asked, one, other] : pairs) {
+    if (!is_asked) continue;
+    return fail("The GPU backend computes no {} together with {}, which architecture {} needs.",
+                model::name(one), model::name(other), formats::quote(spec.architecture));
+  }
+  return {};
 }
 
 class GpuBackend final : public Backend {
@@ -57,7 +66,11 @@ class GpuBackend final : public Backend {
 
   Result<void> load(const std::function<void(uint64_t, uint64_t)>& progress) {
     WEFT_TRY(model::expect_features(spec_, kFeatures, "The GPU backend"));
-    WEFT_TRY(expect_immaterial_scale(spec_));
+    WEFT_TRY(expect_known_pairs(spec_));
+    if (spec_.position_embd && options_.max_context > spec_.position_embd->rows) {
+      return fail("The model has {} positions, and a context of {} was asked for.",
+                  spec_.position_embd->rows, options_.max_context);
+    }
     WEFT_ASSIGN(step_, StepData::create(device_, options_));
     WEFT_ASSIGN(kv_, KvStorage::create(device_, spec_, options_));
     WEFT_ASSIGN(activations_, Activations::create(device_, spec_, options_));

@@ -312,13 +312,14 @@ TEST_F(GpuBackendTest, RefusesATypeWithoutKernel) {
   EXPECT_NE(backend.error().message().find("iq2_xs"), std::string::npos);
 }
 
-TEST_F(GpuBackendTest, RefusesAFeatureWithoutKernel) {
+TEST_F(GpuBackendTest, RefusesAContextThatPositionsDoNotReach) {
   const TinyModel model(ragged_options());
   model::ModelSpec spec = model.spec();
-  spec.layers[1].parallel = true;
+  spec.position_embd = spec.token_embd;
+  spec.position_embd->rows = 64;
   const auto backend = create(spec);
   ASSERT_FALSE(backend);
-  EXPECT_NE(backend.error().message().find("attention and MLP side by side"), std::string::npos);
+  EXPECT_NE(backend.error().message().find("64 positions"), std::string::npos);
 }
 
 TEST_F(GpuBackendTest, ATraceNamesWhatRan) {

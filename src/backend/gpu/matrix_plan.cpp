@@ -18,7 +18,7 @@ bool can_multiply(const DeviceMatrix& matrix) {
 // What they multiply is f16, as norms make it.
 bool can_attend(const model::LayerSpec& layer) {
   return layer.attention.head_dim % kernels::kMatrixHeadUnit == 0 && layer.attn_norm &&
-         layer.ffn_norm;
+         (layer.ffn_norm || layer.parallel);
 }
 
 bool can_multiply(const DeviceLayer& layer) {

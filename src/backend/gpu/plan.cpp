@@ -45,7 +45,7 @@ class PlanBuilder {
   // At most `most` rows run through it.
   Result<Plan> body(uint32_t most) {
     start(Count::kRows, most);
-    WEFT_TRY(embedding());
+    WEFT_TRY(embeddings());
     for (size_t i = 0; i < in_.spec.layers.size(); ++i) WEFT_TRY(layer(i));
     return std::move(plan_);
   }
@@ -55,7 +55,7 @@ class PlanBuilder {
     const Activations& a = in_.activations;
     if (!has_few_rows() || !add_dot_head(in_, most, plan_)) {
       on_matrices_ = on_matrices_ && matrices_->multiplies_head();
-      norm(in_.weights.output_norm, a.head_in, in_.step.outputs());
+      norm(in_.weights.output_norm, in_.spec.output_norm_bias, a.head_in, in_.step.outputs());
       add(products_of(in_.weights.output(), a.head_in, a.logits, Store::kReplace));
     }
     if (in_.spec.logit_softcap != 0) {
@@ -81,14 +81,21 @@ class PlanBuilder {
     return on_matrices_ ? Elements::kF16Chunks : Elements::kF32;
   }
 
-  Result<void> embedding() {
+  Result<void> embeddings() {
+    const float scale = 1 / in_.spec.residual_scale;
+    WEFT_TRY(embedding(in_.weights.token_embd, {.scale = scale * in_.spec.embedding_scale}));
+    const auto& positions = in_.weights.position_embd;
+    if (!positions) return {};
+    return embedding(*positions, {.scale = scale, .of_positions = true});
+  }
+
+  Result<void> embedding(const DeviceMatrix& matrix, kernels::Embedding shape) {
     const kernels::EmbeddingBuffers buffers{.rows = in_.step.rows(),
                                             .slot_tokens = whole(in_.activations.slot_tokens),
                                             .x = whole(in_.activations.residual)};
-    for (const MatrixPart& part : in_.weights.token_embd.parts) {
-      const kernels::Embedding shape{.vocab = in_.spec.vocab,
-                                     .first_token = part.first_row,
-                                     .scale = in_.spec.embedding_scale / in_.spec.residual_scale};
+    shape.vocab = matrix.rows;
+    for (const MatrixPart& part : matrix.parts) {
+      shape.first_token = part.first_row;
       WEFT_ASSIGN(kernels::Dispatch dispatch,
                   kernels::embedding(in_.device, shape, part.weight(), buffers));
       plan_.push_back(std::move(dispatch));
@@ -102,31 +109,46 @@ class PlanBuilder {
       if (is_added) return {};
     }
     const DeviceLayer& weights = in_.weights.layers[i];
-    const model::Mlp& mlp = in_.spec.layers[i].mlp;
+    const model::LayerSpec& spec = in_.spec.layers[i];
     const Activations& a = in_.activations;
-    add(products_of(weights.qkv, norm(weights.attn_norm, a.normed), a.qkv));
+    const gpu::Buffer& attention_in = norm(weights.attn_norm, spec.attn_norm_bias, a.normed);
+    add(products_of(weights.qkv, attention_in, a.qkv));
     add_qk_norm(in_, i, plan_);
     WEFT_TRY(add_rope_kv(in_, i, on_matrices_ ? Elements::kF16 : Elements::kF32, plan_));
     WEFT_TRY(attention(i));
-    add_to_residual(weights.attn_output, a.attended, weights.attn_post_norm);
+    // Side by side, the MLP reads the stream before attention is added to it.
+    if (!spec.parallel) add_to_residual(weights.attn_output, a.attended, weights.attn_post_norm);
 
-    add(products_of(weights.gate_up, norm(weights.ffn_norm, a.normed), a.gate_up));
-    plan_.push_back(kernels::swiglu(
-        in_.device, {.cols = mlp.ff, .activation = activation_of(mlp), .y = elements()},
-        {.gate_up = whole(a.gate_up), .y = whole(a.activated)}));
+    const bool shares_norm = spec.parallel && !spec.ffn_norm;
+    const gpu::Buffer& mlp_in =
+        shares_norm ? attention_in : norm(weights.ffn_norm, spec.ffn_norm_bias, a.normed);
+    add(products_of(weights.gate_up, mlp_in, a.gate_up));
+    if (spec.parallel) add_to_residual(weights.attn_output, a.attended, weights.attn_post_norm);
+    plan_.push_back(kernels::swiglu(in_.device,
+                                    {.cols = spec.mlp.ff,
+                                     .activation = activation_of(spec.mlp),
+                                     .y = elements(),
+                                     .gated = spec.mlp.gated},
+                                    {.gate_up = whole(a.gate_up), .y = whole(a.activated)}));
     add_to_residual(weights.ffn_down, a.activated, weights.ffn_post_norm);
     return {};
   }
 
   // Of the residual stream to `y`. Gives where the result is: the stream itself where there is no
   // norm.
-  const gpu::Buffer& norm(const Norm& w, const gpu::Buffer& y, const gpu::Binding& outputs = {}) {
+  const gpu::Buffer& norm(const Norm& w, const std::optional<model::Weight>& bias,
+                          const gpu::Buffer& y, const gpu::Binding& outputs = {}) {
     const gpu::Buffer& x = in_.activations.residual;
     if (!is_there(w)) return x;
-    plan_.push_back(kernels::rms_norm(
-        in_.device, {.cols = in_.spec.embd, .eps = residual_eps(in_.spec), .y = elements()},
-        {.x = whole(x), .w = whole(w), .y = whole(y), .outputs = outputs},
-        kernels::workgroup_sum_for(in_.device.info())));
+    plan_.push_back(
+        kernels::rms_norm(in_.device,
+                          {.cols = in_.spec.embd,
+                           .eps = residual_eps(in_.spec),
+                           .y = elements(),
+                           .centered = in_.spec.norm == model::NormKind::kLayer,
+                           .has_bias = bias.has_value()},
+                          {.x = whole(x), .w = whole(w), .y = whole(y), .outputs = outputs},
+                          kernels::workgroup_sum_for(in_.device.info())));
     return y;
   }
 

@@ -82,10 +82,13 @@ void add_qk_norm(const PlanInputs& in, size_t layer, Plan& plan) {
 
 void add_post_norm(const PlanInputs& in, const Norm& norm, Plan& plan) {
   const Activations& a = in.activations;
-  plan.push_back(kernels::rms_norm(
-      in.device, {.cols = in.spec.embd, .eps = in.spec.norm_eps, .store = kernels::Store::kAdd},
-      {.x = whole(a.normed), .w = whole(norm), .y = whole(a.residual)},
-      kernels::workgroup_sum_for(in.device.info())));
+  plan.push_back(kernels::rms_norm(in.device,
+                                   {.cols = in.spec.embd,
+                                    .eps = in.spec.norm_eps,
+                                    .store = kernels::Store::kAdd,
+                                    .centered = in.spec.norm == model::NormKind::kLayer},
+                                   {.x = whole(a.normed), .w = whole(norm), .y = whole(a.residual)},
+                                   kernels::workgroup_sum_for(in.device.info())));
 }
 
 Result<void> add_rope_kv(const PlanInputs& in, size_t layer, kernels::Elements q, Plan& plan) {

@@ -68,8 +68,10 @@ class Uploader {
     return buffer_of(std::as_bytes(std::span(values)), "norm");
   }
 
-  Result<gpu::Buffer> vector(const std::optional<model::Weight>& weight, float scale = 1) {
-    return vectors({&weight, 1}, scale);
+  Result<gpu::Buffer> norm(const std::optional<model::Weight>& weight,
+                           const std::optional<model::Weight>& bias = std::nullopt,
+                           float scale = 1) {
+    return vectors(std::array{weight, bias}, scale);
   }
 
   // The place in `tables` of what kernels::rope_turns() makes of `rope`; layers mostly share one.
@@ -295,7 +297,7 @@ Result<DeviceLayer> upload_layer(Uploader& uploader, const model::LayerSpec& spe
                                  std::vector<gpu::Buffer>& rope_turns) {
   DeviceLayer layer;
   WEFT_ASSIGN(layer.rope, uploader.rope(spec.attention.rope, rope_turns));
-  WEFT_ASSIGN(layer.attn_norm, uploader.vector(spec.attn_norm));
+  WEFT_ASSIGN(layer.attn_norm, uploader.norm(spec.attn_norm, spec.attn_norm_bias));
   const std::array qkv{Uploader::Source{spec.attn_q, spec.attn_q_bias},
                        Uploader::Source{spec.attn_k, spec.attn_k_bias},
                        Uploader::Source{spec.attn_v, spec.attn_v_bias}};
@@ -303,13 +305,14 @@ Result<DeviceLayer> upload_layer(Uploader& uploader, const model::LayerSpec& spe
   const std::array qk_norm{spec.attn_q_norm, spec.attn_k_norm};
   WEFT_ASSIGN(layer.qk_norm, uploader.vectors(qk_norm));
   WEFT_ASSIGN(layer.attn_output, uploader.matrix(spec.attn_output, spec.attn_output_bias));
-  WEFT_ASSIGN(layer.attn_post_norm, uploader.vector(spec.attn_post_norm));
-  WEFT_ASSIGN(layer.ffn_norm, uploader.vector(spec.ffn_norm));
-  const std::array gate_up{Uploader::Source{*spec.ffn_gate, spec.ffn_gate_bias},
-                           Uploader::Source{spec.ffn_up, spec.ffn_up_bias}};
+  WEFT_ASSIGN(layer.attn_post_norm, uploader.norm(spec.attn_post_norm));
+  WEFT_ASSIGN(layer.ffn_norm, uploader.norm(spec.ffn_norm, spec.ffn_norm_bias));
+  std::vector<Uploader::Source> gate_up;
+  if (spec.ffn_gate) gate_up.push_back({*spec.ffn_gate, spec.ffn_gate_bias});
+  gate_up.push_back({spec.ffn_up, spec.ffn_up_bias});
   WEFT_ASSIGN(layer.gate_up, uploader.stack(gate_up));
   WEFT_ASSIGN(layer.ffn_down, uploader.matrix(spec.ffn_down, spec.ffn_down_bias));
-  WEFT_ASSIGN(layer.ffn_post_norm, uploader.vector(spec.ffn_post_norm));
+  WEFT_ASSIGN(layer.ffn_post_norm, uploader.norm(spec.ffn_post_norm));
   return layer;
 }
 
@@ -319,10 +322,16 @@ Result<DeviceWeights> upload_weights(gpu::Device& device, const model::ModelSpec
                                      const std::function<void(uint64_t, uint64_t)>& progress) {
   Uploader uploader(device, spec.weight_bytes(), progress);
   DeviceWeights weights;
-  WEFT_ASSIGN(weights.token_embd, uploader.matrix(spec.token_embd));
-  WEFT_ASSIGN(weights.output_norm, uploader.vector(spec.output_norm, spec.logit_scale));
+  // A tied head has its bias beside the embedding.
+  const auto tied_bias = spec.tied_output ? spec.output_bias : std::nullopt;
+  WEFT_ASSIGN(weights.token_embd, uploader.matrix(spec.token_embd, tied_bias));
+  if (spec.position_embd) {
+    WEFT_ASSIGN(weights.position_embd, uploader.matrix(*spec.position_embd));
+  }
+  WEFT_ASSIGN(weights.output_norm,
+              uploader.norm(spec.output_norm, spec.output_norm_bias, spec.logit_scale));
   if (!spec.tied_output) {
-    WEFT_ASSIGN(weights.untied_output, uploader.matrix(spec.output));
+    WEFT_ASSIGN(weights.untied_output, uploader.matrix(spec.output, spec.output_bias));
   }
   weights.layers.reserve(spec.layers.size());
   for (const model::LayerSpec& layer : spec.layers) {

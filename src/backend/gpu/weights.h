@@ -42,7 +42,7 @@ struct MatrixStack {
   std::vector<Run> runs;  // empty where a matrix has a bias or is in parts
 };
 
-using Norm = gpu::Buffer;  // f32 weights; or empty, where there is no norm
+using Norm = gpu::Buffer;  // f32 weights and biases; or empty, where there is no norm
 
 struct DeviceLayer {
   size_t rope;  // in DeviceWeights::rope_turns
@@ -52,13 +52,14 @@ struct DeviceLayer {
   DeviceMatrix attn_output;
   Norm attn_post_norm;
   Norm ffn_norm;
-  MatrixStack gate_up;
+  MatrixStack gate_up;  // up alone where there is no gate
   DeviceMatrix ffn_down;
   Norm ffn_post_norm;
 };
 
 struct DeviceWeights {
   DeviceMatrix token_embd;
+  std::optional<DeviceMatrix> position_embd;
   Norm output_norm;  // times the scale of the logits
   std::optional<DeviceMatrix> untied_output;
   std::vector<gpu::Buffer> rope_turns;  // kernels::rope_turns() of each distinct table

@@ -13,9 +13,10 @@
 namespace weft::kernels {
 
 struct Embedding {
-  uint32_t vocab;
+  uint32_t vocab;            // or positions
   uint32_t first_token = 0;  // row 0 of the weight, where the embedding is split by rows
   float scale = 1;
+  bool of_positions = false;  // of each row's position instead, added to what x holds
 };
 
 struct EmbeddingBuffers {

@@ -4,6 +4,7 @@
 //! import: weight
 
 override WG: u32;
+override OF_POSITIONS: bool;  // rows of W stand for positions, and are added to what x holds
 
 struct Params {
   rows: u32,
@@ -25,9 +26,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (quad >= p.quads) { return; }
   let row = rows[group.y];
   var token = row.token;
+  if (OF_POSITIONS) { token = row.pos; }
   if (token == kTokenOfSlot) { token = slot_tokens[row.slot]; }
   let part_token = min(token, p.vocab - 1u) - p.first_token;  // wraps where the part starts later
   if (part_token >= p.part_tokens) { return; }
   let unit = load_unit(part_token * p.units + 4u * quad / UNIT);
-  x[group.y * p.quads + quad] = p.scale * unit_quad(unit, quad % (UNIT / 4u));
+  var value = p.scale * unit_quad(unit, quad % (UNIT / 4u));
+  if (OF_POSITIONS) { value += x[group.y * p.quads + quad]; }
+  x[group.y * p.quads + quad] = value;
 }

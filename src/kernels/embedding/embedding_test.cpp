@@ -85,6 +85,20 @@ TEST_F(EmbeddingTest, InParts) {
   expect_near(compute(table, rows_with(tokens), {0}), rows_of(table, tokens), kRounding);
 }
 
+TEST_F(EmbeddingTest, OfPositionsIsAdded) {
+  const Table table = random_table(WeightFormat::kF32, {5}, 12);
+  const std::vector<float> before = random_floats(2 * 12, 1);
+  std::vector<double> want = rows_of(table, {4, 1});
+  for (size_t i = 0; i < want.size(); ++i) want[i] += before[i];
+  const TestBuffer rows = input(std::vector<Row>{{.token = 9, .pos = 4}, {.token = 9, .pos = 1}});
+  const TestBuffer slots = input(std::vector{0U}), x = input(before);
+  const auto dispatch = embedding(device(), {.vocab = 5, .of_positions = true}, table.front(),
+                                  {.rows = rows, .slot_tokens = slots, .x = x});
+  ASSERT_TRUE(dispatch.has_value());
+  run(*dispatch, {.rows = 2});
+  expect_near(values<float>(x), want, kRounding);
+}
+
 TEST_F(EmbeddingTest, Scaled) {
   const Table table = random_table(WeightFormat::kQ8_0, {5}, 64);
   const std::vector<uint32_t> tokens{4, 0};

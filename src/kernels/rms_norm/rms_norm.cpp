@@ -19,7 +19,9 @@ Variant variant_of(const gpu::AdapterInfo& info, const RmsNorm& shape, Workgroup
                    bool gathers) {
   Variant variant{.kernel = "rms_norm",
                   .overrides = {{"WG", static_cast<double>(lanes_for(info, shape.cols))},
-                                {"ADD", shape.store == Store::kAdd ? 1.0 : 0.0}}};
+                                {"ADD", shape.store == Store::kAdd ? 1.0 : 0.0},
+                                {"CENTERED", shape.centered ? 1.0 : 0.0},
+                                {"HAS_BIAS", shape.has_bias ? 1.0 : 0.0}}};
   if (sum == WorkgroupSum::kSubgroup) {
     variant.imports.emplace_back("workgroup_sum", "workgroup_sum_subgroup");
   }

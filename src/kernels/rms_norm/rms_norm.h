@@ -1,6 +1,7 @@
 // y[r, c] = x[r, c] * w[c] / sqrt(mean(x[r, :]^2) + eps), for each row of the step; or for the rows
 // that are outputs alone, gathered: y has a row for each output then. Or added to what y holds.
-// Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019).
+// Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019). Centered, with x - mean(x) for
+// x, it is a layer norm (Ba et al., 2016), mostly with biases.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +20,13 @@ struct RmsNorm {
   float eps = 0;
   Elements y = Elements::kF32;
   Store store = Store::kReplace;
+  bool centered = false;
+  bool has_bias = false;
 };
 
 struct RmsNormBuffers {
   gpu::Binding x;        // f32 [rows, cols]
-  gpu::Binding w;        // f32 [cols]
+  gpu::Binding w;        // f32 [cols]; [2, cols] with biases
   gpu::Binding y;        // [rows or outputs, cols]
   gpu::Binding outputs;  // u32 [outputs]: the row of each; or no buffer
 };
@@ -36,8 +39,12 @@ enum class WorkgroupSum : uint8_t { kPlain, kSubgroup };
 [[nodiscard]] Dispatch rms_norm(gpu::Device& device, const RmsNorm& shape,
                                 const RmsNormBuffers& buffers, WorkgroupSum sum);
 
-// The same in double precision: [rows, cols].
+// The RMS norm in double precision: [rows, cols].
 [[nodiscard]] std::vector<double> rms_norm_ref(std::span<const float> x, std::span<const float> w,
                                                double eps);
+
+// The layer norm likewise.
+[[nodiscard]] std::vector<double> layer_norm_ref(std::span<const float> x, std::span<const float> w,
+                                                 std::span<const float> bias, double eps);
 
 }  // namespace weft::kernels

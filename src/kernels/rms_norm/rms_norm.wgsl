@@ -1,4 +1,4 @@
-//! Divides each row of x by its root mean square and scales it by w:
+//! Divides each row of x, or what it is apart from its mean, by its root mean square and scales it by w:
 //!   y[r, c] = x[s, c] * w[c] * inverseSqrt(mean(x[s, :]^2) + eps),  s = source_row(r)
 //! grid: one workgroup a row, folded past 65535 rows
 //! import: workgroup_sum
@@ -7,7 +7,9 @@
 //! import: place
 
 override WG: u32;
-override ADD: bool;  // to what y holds
+override ADD: bool;       // to what y holds
+override CENTERED: bool;  // x - mean(x) stands for x
+override HAS_BIAS: bool;
 
 struct Params {
   rows: u32,
@@ -16,7 +18,7 @@ struct Params {
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> x: array<f32>;        // [source rows, cols]
-@group(0) @binding(1) var<storage, read> w: array<f32>;        // [cols]
+@group(0) @binding(1) var<storage, read> w: array<f32>;        // [cols], and the biases
 @group(0) @binding(2) var<storage, read_write> y: array<T>;    // [rows, cols]
 
 @compute @workgroup_size(WG)
@@ -24,15 +26,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let row = group.x + group.y * groups.x;
   if (row >= p.rows) { return; }  // the whole workgroup leaves: barriers stay uniform
   let source = source_row(row) * p.cols;
+  var mean = 0.0;
+  if (CENTERED) {
+    var sum = 0.0;
+    for (var c = lane.index; c < p.cols; c += WG) { sum += x[source + c]; }
+    mean = workgroup_sum(sum, lane) / f32(p.cols);
+  }
   var squares = 0.0;
   for (var c = lane.index; c < p.cols; c += WG) {
-    let value = x[source + c];
+    let value = x[source + c] - mean;
     squares += value * value;
   }
   let scale = inverseSqrt(workgroup_sum(squares, lane) / f32(p.cols) + p.eps);
   for (var c = lane.index; c < p.cols; c += WG) {
     let at = place(row, c, p.cols);
-    var value = x[source + c] * scale * w[c];
+    var value = (x[source + c] - mean) * scale * w[c];
+    if (HAS_BIAS) { value += w[p.cols + c]; }
     if (ADD) { value += f32(y[at]); }
     y[at] = element(value);
   }

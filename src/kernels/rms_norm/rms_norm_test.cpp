@@ -89,6 +89,23 @@ TEST_F(RmsNormTest, GathersTheRowsThatAreOutputs) {
   }
 }
 
+TEST_F(RmsNormTest, CenteredWithBiases) {
+  for (const WorkgroupSum sum : sums()) {
+    for (const uint32_t cols : {8U, 70U, 1030U}) {
+      std::vector<float> x = random_floats(3 * cols, 13);
+      for (float& value : x) value += 2;
+      const std::vector<float> w = random_floats(cols, 14, 0.5F, 2), bias = random_floats(cols, 15);
+      std::vector<float> both = w;
+      both.insert(both.end(), bias.begin(), bias.end());
+      const TestBuffer x_buffer = input(x), w_buffer = input(both), y = output<float>(x.size());
+      run(rms_norm(device(), {.cols = cols, .eps = kEps, .centered = true, .has_bias = true},
+                   {.x = x_buffer, .w = w_buffer, .y = y}, sum),
+          {.rows = 3});
+      expect_near(values<float>(y), layer_norm_ref(x, w, bias, kEps), {.absolute = 100 * kEpsilon});
+    }
+  }
+}
+
 TEST_F(RmsNormTest, AddsToWhatYHolds) {
   const std::vector<float> x = random_floats(3 * 70, 10), before = random_floats(3 * 70, 11);
   const std::vector<float> w = random_floats(70, 12, 0.5F, 2);

@@ -15,7 +15,7 @@ Dispatch swiglu(gpu::Device& device, const Swiglu& shape, const SwigluBuffers& b
   CHECK(shape.cols % 4 == 0);
   Variant variant{.kernel = "swiglu",
                   .imports = {{"activation", wgsl_name(shape.activation)}},
-                  .overrides = {{"WG", kLanes}}};
+                  .overrides = {{"WG", kLanes}, {"GATED", shape.gated ? 1.0 : 0.0}}};
   choose_elements(shape.y, variant);
   const gpu::Pipeline pipeline = device.pipeline(compose(variant));
   const std::array bindings{buffers.gate_up, buffers.y};

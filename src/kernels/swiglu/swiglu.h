@@ -1,4 +1,4 @@
-// y = activate(gate) * up, elementwise: SwiGLU, or GeGLU.
+// y = activate(gate) * up, elementwise: SwiGLU, or GeGLU. Or y = activate(up), without a gate.
 // Shazeer, "GLU Variants Improve Transformer" (2020).
 #pragma once
 
@@ -17,17 +17,18 @@ struct Swiglu {
   uint32_t cols;  // a multiple of 4, for chunks of 32
   Activation activation = Activation::kSilu;
   Elements y = Elements::kF32;
+  bool gated = true;
 };
 
 struct SwigluBuffers {
-  gpu::Binding gate_up;  // f32 [rows, 2, cols]: gate and up of a row
+  gpu::Binding gate_up;  // f32 [rows, 2, cols]: gate and up of a row; or [rows, cols]
   gpu::Binding y;        // [rows, cols]
 };
 
 [[nodiscard]] Dispatch swiglu(gpu::Device& device, const Swiglu& shape,
                               const SwigluBuffers& buffers);
 
-// The same in double precision.
+// With a gate, in double precision.
 [[nodiscard]] std::vector<double> swiglu_ref(std::span<const float> gate, std::span<const float> up,
                                              Activation activation);
 

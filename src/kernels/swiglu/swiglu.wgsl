@@ -1,25 +1,27 @@
-//! y = activate(gate) * up; a row of gate_up has gate and then up.
+//! y = activate(gate) * up; a row of gate_up has gate and then up. Without gate: y = activate(up).
 //! grid: x covers the quads of a row of y, y: a row
 //! import: activation
 //! import: elements
 //! import: place
 
 override WG: u32;
+override GATED: bool;
 
 struct Params {
   rows: u32,
   quads: u32,  // of a row of y
 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> gate_up: array<vec4f>;          // [rows, 2, quads]
+@group(0) @binding(0) var<storage, read> gate_up: array<vec4f>;          // [rows, 2, quads], or [rows, quads]
 @group(0) @binding(1) var<storage, read_write> y: array<vec4<T>>;  // [rows, quads]
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let quad = group.x * WG + lane;
   if (quad >= p.quads) { return; }
-  let gate = gate_up[2u * group.y * p.quads + quad];
-  let up = gate_up[(2u * group.y + 1u) * p.quads + quad];
-  y[place(group.y, 4u * quad, 4u * p.quads) / 4u] =
-      elements(vec4f(activate(gate.x), activate(gate.y), activate(gate.z), activate(gate.w)) * up);
+  let first = select(1u, 2u, GATED) * group.y * p.quads + quad;
+  let x = gate_up[first];
+  var value = vec4f(activate(x.x), activate(x.y), activate(x.z), activate(x.w));
+  if (GATED) { value *= gate_up[first + p.quads]; }
+  y[place(group.y, 4u * quad, 4u * p.quads) / 4u] = elements(value);
 }

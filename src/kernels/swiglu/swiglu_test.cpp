@@ -51,6 +51,19 @@ TEST_F(SwigluTest, IsWhatTheFormulaSays) {
   }
 }
 
+TEST_F(SwigluTest, WithoutGate) {
+  constexpr uint32_t kCols = 516;
+  const std::vector<float> up = random_floats(3 * kCols, 3, -8, 8), ones(up.size(), 1);
+  for (const Activation activation : kActivations) {
+    const TestBuffer x = input(up), y = output<float>(up.size());
+    run(swiglu(device(), {.cols = kCols, .activation = activation, .gated = false},
+               {.gate_up = x, .y = y}),
+        {.rows = 3});
+    expect_near(values<float>(y), swiglu_ref(up, ones, activation),
+                {.relative = 24 * kEpsilon, .absolute = 24 * kEpsilon});
+  }
+}
+
 TEST_F(SwigluTest, LargeGatesStayFinite) {
   const std::vector<float> gate{-1e30F, -1000, -100, -1, 0, 1, 100, 1e30F}, up(8, 1);
   for (const Activation activation : kActivations) {
