@@ -103,8 +103,11 @@ constexpr FeatureCase kCases[] = {
      }},
     {"NoRotation",
      [](ModelSpec& spec) {
-       spec.layers[1].attention.rope.dims = 0;
-       spec.layers[1].attention.rope.inv_freq.clear();
+       for_layers(spec, [](LayerSpec& layer) {
+         layer.attention.rope.dims = 0;
+         layer.attention.rope.inv_freq.clear();
+       });
+       spec.layers[1].attention.rope.pairs = model::RopePairs::kHalf;
      }},
     {"RotationOfHalvesInPart",
      [](ModelSpec& spec) {
