@@ -40,7 +40,8 @@ std::optional<MatrixPlan> MatrixPlan::create(const PlanInputs& inputs) {
                           ? kernels::stand_in_matrix(info)
                           : kernels::subgroup_matrix(info);
   const DeviceWeights& weights = inputs.weights;
-  if (!matrix || !std::ranges::all_of(inputs.spec.layers, can_attend) ||
+  if (!matrix || !kernels::can_attend_on(*matrix) ||
+      !std::ranges::all_of(inputs.spec.layers, can_attend) ||
       !std::ranges::all_of(weights.layers, [](const auto& layer) { return can_multiply(layer); })) {
     return std::nullopt;
   }

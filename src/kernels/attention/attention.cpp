@@ -245,11 +245,15 @@ Result<Dispatch> attention_of_tiles(gpu::Device& device, const Attention& shape,
   return over_tiles(device, shape, buffers, tiles, variant, kTilePairs);
 }
 
+bool can_attend_on(const SubgroupMatrix& matrix) {
+  return matrix.lanes % matrix.m == 0 && kBlockTokens / 8 % (matrix.lanes / matrix.m) == 0;
+}
+
 Result<Dispatch> attention_on_matrices(gpu::Device& device, const Attention& shape,
                                        const AttentionBuffers& buffers, const gpu::Binding& tiles,
                                        const SubgroupMatrix& matrix) {
   WEFT_TRY(check(shape, kMatrixHeadUnit));
-  CHECK(matrix.lanes % matrix.m == 0);
+  CHECK(can_attend_on(matrix));
   constexpr uint32_t kSubgroups = 4;
   const uint32_t lanes_of_pair = matrix.lanes / matrix.m;
   Variant variant{.kernel = "attention_subgroup",

@@ -62,8 +62,12 @@ struct AttentionScratchBytes {
                                                   const AttentionBuffers& buffers,
                                                   const gpu::Binding& tiles);
 
+// Whether the lanes of a subgroup are as many for each row of a matrix, and each has eights of a
+// block's scores to turn into weights.
+[[nodiscard]] bool can_attend_on(const SubgroupMatrix& matrix);
+
 // The same on matrix units: q is f16, y is f16 in chunks (Elements::kF16Chunks) and weights are
-// rounded to f16. matrix.lanes is a multiple of matrix.m, n_heads * head_dim one of 32. Errors as
+// rounded to f16. n_heads * head_dim is a multiple of 32, and can_attend_on(matrix). Errors as
 // above, and where head_dim is not a multiple of kMatrixHeadUnit.
 inline constexpr uint32_t kMatrixHeadUnit = 16;
 [[nodiscard]] Result<Dispatch> attention_on_matrices(gpu::Device& device, const Attention& shape,

@@ -215,6 +215,14 @@ constexpr Heads kShapes[] = {{1, 1, 16},  {9, 3, 64}, {8, 1, 64}, {10, 2, 64},
                              {11, 1, 64}, {4, 2, 80}, {6, 2, 96}, {8, 2, 128},
                              {4, 2, 256}, {4, 1, 8},  {4, 2, 12}, {6, 3, 68}};
 
+TEST(AttentionOnMatrices, NeedsLanesForEachRow) {
+  const auto can = [](uint32_t m, uint32_t lanes) {
+    return can_attend_on({.m = m, .n = 16, .k = 16, .lanes = lanes});
+  };
+  EXPECT_TRUE(can(16, 32) && can(16, 64) && can(8, 32) && can(8, 8) && can(16, 16));
+  EXPECT_FALSE(can(16, 8) || can(8, 64));  // a row without a lane, lanes without an eight
+}
+
 INSTANTIATE_TEST_SUITE_P(Features, AttentionTest, testing::Values(Features::kAll, Features::kNone),
                          [](const auto& features) {
                            return features.param == Features::kAll ? "All" : "None";
