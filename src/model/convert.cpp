@@ -56,7 +56,8 @@ uint64_t source_row(const Change& change, uint64_t row, uint64_t rows) {
 }
 
 Bytes transposed(const TensorView& tensor) {
-  const size_t size = formats::info(tensor.type).block_bytes;  // types of folders have no blocks
+  const size_t size =
+      formats::info(tensor.type).block_bytes;  // what folders transpose has no blocks
   const uint64_t rows = tensor.rows();
   const uint64_t cols = tensor.cols();
   Bytes out(tensor.data.size());
@@ -104,6 +105,24 @@ ImageTensor table(std::string name, std::vector<float> values) {
           }};
 }
 
+// What a file is called whose matrices have a type that folders may have.
+FileType file_type_of(TensorType matrices) {
+  switch (matrices) {
+    case TensorType::kF16:
+      return FileType::kF16;
+    case TensorType::kBF16:
+      return FileType::kBF16;
+    case TensorType::kQ4_0:
+      return FileType::kQ4_0;
+    case TensorType::kQ5_0:
+      return FileType::kQ5_0;
+    case TensorType::kQ8_0:
+      return FileType::kQ8_0;
+    default:
+      return FileType::kF32;
+  }
+}
+
 class Converter {
  public:
   Converter(const HfFolder& folder, const Architecture& architecture, const ModelSpec& spec)
@@ -137,9 +156,7 @@ class Converter {
     image_.metadata.set("general.type", "model");
     image_.metadata.set("general.name", spec_.name);
     image_.metadata.set("general.quantization_version", 2U);
-    const bool is_half = spec_.layers.front().attn_output.tensor.type == TensorType::kF16;
-    const bool is_brain = spec_.layers.front().attn_output.tensor.type == TensorType::kBF16;
-    const FileType type = is_half ? FileType::kF16 : is_brain ? FileType::kBF16 : FileType::kF32;
+    const FileType type = file_type_of(spec_.layers.front().attn_output.tensor.type);
     image_.metadata.set("general.file_type", static_cast<uint32_t>(type));
   }
 

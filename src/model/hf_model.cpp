@@ -5,8 +5,6 @@
 #include <charconv>
 
 #include "base/checked.h"
-#include "base/file.h"
-#include "formats/json.h"
 #include "formats/quote.h"
 
 namespace weft::model {
@@ -89,7 +87,8 @@ constexpr std::string_view kIgnoredFields[] = {"architectures",
                                                "id2label",
                                                "label2id",
                                                "problem_type",
-                                               "use_bias"};
+                                               "use_bias",
+                                               "quantization_config"};
 
 const json* field(const json& config, std::string_view name) {
   const auto found = config.find(name);
@@ -133,15 +132,6 @@ std::optional<std::string_view> layer_in(std::string_view pattern, std::string_v
 }
 
 }  // namespace
-
-Result<HfFolder> HfFolder::open(const std::filesystem::path& path) {
-  const std::filesystem::path config_path = path / "config.json";
-  WEFT_ASSIGN(const std::string text, read_text_file(config_path));
-  WEFT_ASSIGN(json config, formats::parse_json(text, quote(config_path.string())));
-  if (!config.is_object()) return fail("{} is no object.", quote(config_path.string()));
-  WEFT_ASSIGN(formats::SafetensorsFolder weights, formats::SafetensorsFolder::open(path));
-  return HfFolder(std::move(config), std::move(weights));
-}
 
 const json* HfModel::find(std::string_view key) const {
   for (const std::span<const HfName> names : {layout_.fields, std::span<const HfName>(kFields)}) {
@@ -205,7 +195,7 @@ std::string HfModel::tensor_name(std::string_view name) const {
       const size_t place = theirs.find("{}");
       if (place != std::string::npos) theirs.replace(place, 2, role.layer);
       theirs += role.suffix;
-      if (folder_.weights().find(theirs) != nullptr) return theirs;
+      if (folder_.has(theirs)) return theirs;
       if (first.empty()) first = theirs;
     }
     if (!first.empty()) return first;
@@ -232,41 +222,21 @@ std::optional<std::string> HfModel::gguf_name(std::string_view tensor) const {
 
 bool HfModel::is_transposed(std::string_view name) const {
   const Role role = parse_role(name);
-  return role.suffix == ".weight" &&
+  return role.suffix == ".weight" && !folder_.is_decoded(tensor_name(name)) &&
          std::ranges::find(layout_.transposed, role.pattern) != layout_.transposed.end();
 }
 
 Result<std::optional<formats::TensorView>> HfModel::find_tensor(std::string_view name) const {
-  const formats::SafeTensor* found = folder_.weights().find(tensor_name(name));
-  if (found == nullptr) return std::nullopt;
-  const auto type = formats::tensor_type_of(*found);
-  if (!type)
-    return fail("Tensor {} has the unsupported type {}.", quote(found->name), found->dtype);
-  formats::TensorView view{.name = found->name,
-                           .type = *type,
-                           .n_dims = 0,
-                           .dims = {1, 1, 1, 1},
-                           .data = found->data,
-                           .offset = found->offset};
-  if (found->shape.size() > view.dims.size()) {
-    return fail("Tensor {} has {} dimensions, and at most {} are supported.", quote(found->name),
-                found->shape.size(), view.dims.size());
-  }
-  view.n_dims = std::max<uint32_t>(1, narrow<uint32_t>(found->shape.size()));
-  std::ranges::reverse_copy(found->shape, view.dims.begin());
-  return view;
+  return folder_.find(tensor_name(name));
 }
 
 std::vector<std::string_view> HfModel::tensor_names() const {
-  std::vector<std::string_view> names;
-  for (const formats::SafetensorsFile& file : folder_.weights().files()) {
-    for (const formats::SafeTensor& tensor : file.tensors()) {
-      const bool is_ignored = std::ranges::any_of(
-          layout_.ignored_tensors,
-          [&](std::string_view part) { return tensor.name.find(part) != std::string::npos; });
-      if (!is_ignored) names.push_back(tensor.name);
-    }
-  }
+  std::vector<std::string_view> names = folder_.tensor_names();
+  std::erase_if(names, [&](std::string_view name) {
+    return std::ranges::any_of(layout_.ignored_tensors, [&](std::string_view part) {
+      return name.find(part) != std::string_view::npos;
+    });
+  });
   return names;
 }
 

@@ -1,31 +1,10 @@
 // A Hugging Face folder (config.json and safetensors) as a ModelFile.
 #pragma once
 
-#include <filesystem>
-
-#include <nlohmann/json.hpp>
-
-#include "formats/safetensors.h"
+#include "model/hf_folder.h"
 #include "model/model_file.h"
 
 namespace weft::model {
-
-// An opened folder. Spec and views of its tensors point into it.
-class HfFolder {
- public:
-  [[nodiscard]] static Result<HfFolder> open(const std::filesystem::path& path);
-
-  [[nodiscard]] const std::filesystem::path& path() const { return weights_.path(); }
-  [[nodiscard]] const nlohmann::json& config() const { return config_; }
-  [[nodiscard]] const formats::SafetensorsFolder& weights() const { return weights_; }
-
- private:
-  HfFolder(nlohmann::json config, formats::SafetensorsFolder weights)
-      : config_(std::move(config)), weights_(std::move(weights)) {}
-
-  nlohmann::json config_;
-  formats::SafetensorsFolder weights_;
-};
 
 // Our name of a key or tensor, and that of config.json or the safetensors file. Names of tensors
 // are without ".weight" and ".bias"; "{}" stands for the layer's number.

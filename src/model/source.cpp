@@ -61,7 +61,7 @@ Result<Weight> Source::take(const std::string& name, uint32_t n_dims, uint32_t r
   return Weight{.tensor = *tensor, .rows = rows, .cols = cols};
 }
 
-// Types of Hugging Face files have no blocks: elements can be moved one by one.
+// Weights that are stored transposed have no blocks: elements can be moved one by one.
 Weight Source::transposed(const Weight& weight) {
   const size_t size = formats::info(weight.tensor.type).block_bytes;
   const std::span<std::byte> made = make(weight.tensor.data.size());

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <stdexcept>
 
 #include "base/check.h"
@@ -48,8 +47,11 @@ std::vector<std::string> family_names() {
 }
 
 std::vector<GoldenPrompt> golden_prompts(const std::string& family) {
-  const auto file =
-      value_or_throw(formats::SafetensorsFile::open(folder_of(family) / "logits.safetensors"));
+  return golden_prompts_in(folder_of(family));
+}
+
+std::vector<GoldenPrompt> golden_prompts_in(const std::filesystem::path& folder) {
+  const auto file = value_or_throw(formats::SafetensorsFile::open(folder / "logits.safetensors"));
   std::vector<GoldenPrompt> prompts;
   while (file.find(fmt::format("tokens.{}", prompts.size())) != nullptr) {
     prompts.push_back({.tokens = array<Token>(file, fmt::format("tokens.{}", prompts.size())),

@@ -1,6 +1,7 @@
 // The tiny models of src/testing/models, which Transformers made and ran (make_models.py).
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct GoldenPrompt {
   std::vector<float> logits;  // [tokens, vocab]
 };
 [[nodiscard]] std::vector<GoldenPrompt> golden_prompts(const std::string& family);
+// Those of another folder.
+[[nodiscard]] std::vector<GoldenPrompt> golden_prompts_in(const std::filesystem::path& folder);
 
 // A family's model, from its safetensors folder and from its GGUF file.
 class FamilyModel {
