@@ -1,6 +1,7 @@
 #include "model/convert.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -96,6 +97,15 @@ Result<std::span<const std::byte>> changed(const TensorView& tensor, const Chang
   return made;
 }
 
+// One tensor after the other.
+Result<std::span<const std::byte>> joined(std::span<const TensorView> tensors, Bytes& made) {
+  made.clear();
+  for (const TensorView& tensor : tensors) {
+    made.insert(made.end(), tensor.data.begin(), tensor.data.end());
+  }
+  return made;
+}
+
 ImageTensor table(std::string name, std::vector<float> values) {
   return {.info = {.name = std::move(name), .type = TensorType::kF32, .dims = {values.size()}},
           .data = [values = std::move(values)](Bytes& made) -> Result<std::span<const std::byte>> {
@@ -123,12 +133,20 @@ FileType file_type_of(TensorType matrices) {
   }
 }
 
+std::optional<Mixture> mixture_in(const ModelSpec& spec) {
+  for (const LayerSpec& layer : spec.layers) {
+    if (layer.mlp.mixture) return layer.mlp.mixture;
+  }
+  return std::nullopt;
+}
+
 class Converter {
  public:
   Converter(const HfFolder& folder, const Architecture& architecture, const ModelSpec& spec)
       : architecture_(architecture),
         spec_(spec),
         first_(spec.layers.front()),
+        mixture_(mixture_in(spec)),
         file_(folder, architecture.gguf, architecture.layout) {}
 
   Result<GgufImage> convert() {
@@ -136,9 +154,11 @@ class Converter {
                       .n_layers = narrow<uint32_t>(spec_.layers.size()),
                       .n_heads = first_.attention.n_heads,
                       .n_kv_heads = first_.attention.n_kv_heads,
+                      .n_experts = mixture_ ? mixture_->experts : 0,
                       .tied = spec_.tied_output};
     set_general();
     set_dimensions();
+    WEFT_TRY(set_widths());
     WEFT_TRY(set_more());
     WEFT_TRY(set_rope());
     for (const std::string_view name : file_.tensor_names()) WEFT_TRY(add_tensor(name));
@@ -165,7 +185,6 @@ class Converter {
     set("block_count", narrow<uint32_t>(spec_.layers.size()));
     set("context_length", spec_.context);
     set("embedding_length", spec_.embd);
-    set("feed_forward_length", first_.mlp.ff);
     set("vocab_size", spec_.vocab);
     set("attention.head_count", attention.n_heads);
     set("attention.head_count_kv", attention.n_kv_heads);
@@ -180,6 +199,19 @@ class Converter {
     for (const LayerSpec& layer : spec_.layers) window = std::max(window, layer.attention.window);
     // Readers take a Phi 3 without this key for an old file of a model with a window.
     if (window != 0 || architecture_.gguf == "phi3") set("attention.sliding_window", window);
+  }
+
+  // A layer with a mixture has no use for the width that all families state.
+  Result<void> set_widths() {
+    uint32_t ff = first_.mlp.ff;
+    if (mixture_) {
+      WEFT_ASSIGN(ff, file_.u32("feed_forward_length"));
+      set("expert_count", mixture_->experts);
+      set("expert_used_count", mixture_->used);
+      set("expert_feed_forward_length", mixture_->ff);
+    }
+    set("feed_forward_length", ff);
+    return {};
   }
 
   // Keys that folders and GGUF files have in common, where the folder has them.
@@ -274,6 +306,7 @@ class Converter {
     const std::optional<std::string> name = file_.gguf_name(theirs);
     if (!name) return fail("Tensor {} has no name in GGUF files.", quote(theirs));
     if (*name == "output.weight" && spec_.tied_output) return {};
+    if (const auto expert = expert_in(*name)) return add_experts(*expert);
     WEFT_ASSIGN(const auto view, file_.find_tensor(*name));
     CHECK(view.has_value());
     formats::GgufTensorInfo info{.name = *name,
@@ -285,6 +318,41 @@ class Converter {
     image_.tensors.push_back(
         {.info = std::move(info),
          .data = [tensor = *view, change](Bytes& made) { return changed(tensor, change, made); }});
+    return {};
+  }
+
+  // "blk.0.ffn_up.7.weight" in parts: the first three, and the fourth.
+  struct ExpertName {
+    std::string base;
+    uint32_t number;
+  };
+  static std::optional<ExpertName> expert_in(const std::string& name) {
+    const size_t end = name.rfind('.');
+    const size_t dot = name.rfind('.', end - 1);
+    if (!name.starts_with("blk.") || dot == std::string::npos) return std::nullopt;
+    uint32_t number = 0;
+    const auto [last, error] = std::from_chars(&name[dot + 1], &name[end], number);
+    if (error != std::errc() || last != &name[end]) return std::nullopt;
+    return ExpertName{.base = name.substr(0, dot), .number = number};
+  }
+
+  // All of them in one tensor, when the first one's turn comes.
+  Result<void> add_experts(const ExpertName& first) {
+    if (first.number != 0) return {};
+    std::vector<TensorView> views;
+    for (uint32_t i = 0; i < mixture_->experts; ++i) {
+      WEFT_ASSIGN(const auto view, file_.find_tensor(fmt::format("{}.{}.weight", first.base, i)));
+      CHECK(view.has_value());
+      views.push_back(*view);
+      if (view->type == views[0].type) continue;
+      return fail("Tensor {} has type {}, and the first expert's has type {}.", quote(view->name),
+                  formats::info(view->type).name, formats::info(views[0].type).name);
+    }
+    image_.tensors.push_back(
+        {.info = {.name = first.base + "_exps.weight",
+                  .type = views[0].type,
+                  .dims = {views[0].dims[0], views[0].dims[1], mixture_->experts}},
+         .data = [views = std::move(views)](Bytes& made) { return joined(views, made); }});
     return {};
   }
 
@@ -307,6 +375,7 @@ class Converter {
   const Architecture& architecture_;
   const ModelSpec& spec_;
   const LayerSpec& first_;
+  const std::optional<Mixture> mixture_;  // of the layers that have one
   HfModel file_;
   GgufImage image_;
 };

@@ -27,6 +27,7 @@ void add_features(std::set<Feature>& out, const LayerSpec& layer) {
   add_if(out, attention.rope.magnitude != 1, kRotationMagnitude);
   add_if(out, layer.mlp.activation != Activation::kSilu, kGelu);
   add_if(out, !layer.mlp.gated, kUngatedMlp);
+  add_if(out, layer.mlp.mixture.has_value(), kMixture);
 }
 
 }  // namespace
@@ -61,6 +62,8 @@ std::string_view name(Feature feature) {
       return "GELU";
     case kUngatedMlp:
       return "MLPs without gate";
+    case kMixture:
+      return "mixtures of experts";
     case kEmbeddingScale:
       return "scaled embeddings";
     case kResidualScale:

@@ -26,6 +26,7 @@ enum class Feature : uint8_t {
   kPositionEmbedding,
   kGelu,
   kUngatedMlp,
+  kMixture,
   kEmbeddingScale,
   kResidualScale,
   kLogitScale,

@@ -31,6 +31,7 @@ const Case kCases[] = {
     {Feature::kPositionEmbedding, [](ModelSpec& m) { m.position_embd = m.token_embd; }},
     {Feature::kGelu, [](ModelSpec& m) { m.layers[1].mlp.activation = Activation::kGeluTanh; }},
     {Feature::kUngatedMlp, [](ModelSpec& m) { m.layers[1].mlp.gated = false; }},
+    {Feature::kMixture, [](ModelSpec& m) { m.layers[1].mlp.mixture.emplace(); }},
     {Feature::kEmbeddingScale, [](ModelSpec& m) { m.embedding_scale = 2; }},
     {Feature::kResidualScale, [](ModelSpec& m) { m.residual_scale = 2; }},
     {Feature::kLogitScale, [](ModelSpec& m) { m.logit_scale = 2; }},

@@ -33,6 +33,10 @@ constexpr HfName kFields[] = {
     {"rope.part", "partial_rotary_factor"},
     {"rope.scaling.original_context_length", "original_max_position_embeddings"},
     {"tied", "tie_word_embeddings"},
+    {"expert_count", "num_local_experts"},
+    {"expert_count", "num_experts"},
+    {"expert_used_count", "num_experts_per_tok"},
+    {"expert_feed_forward_length", "moe_intermediate_size"},
 };
 
 constexpr HfName kTensors[] = {
@@ -51,6 +55,10 @@ constexpr HfName kTensors[] = {
     {"blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj"},
     {"blk.{}.ffn_up", "model.layers.{}.mlp.up_proj"},
     {"blk.{}.ffn_down", "model.layers.{}.mlp.down_proj"},
+    {"blk.{}.ffn_gate_inp", "model.layers.{}.mlp.gate"},
+    {"blk.{}.ffn_gate.{}", "model.layers.{}.mlp.experts.{}.gate_proj"},
+    {"blk.{}.ffn_up.{}", "model.layers.{}.mlp.experts.{}.up_proj"},
+    {"blk.{}.ffn_down.{}", "model.layers.{}.mlp.experts.{}.down_proj"},
 };
 
 // Fields that do not change what a forward pass computes, or whose effect shows in the tensors.
@@ -87,6 +95,8 @@ constexpr std::string_view kIgnoredFields[] = {"architectures",
                                                "id2label",
                                                "label2id",
                                                "problem_type",
+                                               "output_router_logits",
+                                               "router_aux_loss_coef",
                                                "use_bias",
                                                "quantization_config"};
 
@@ -95,40 +105,40 @@ const json* field(const json& config, std::string_view name) {
   return found == config.end() || found->is_null() ? nullptr : &*found;
 }
 
-// "blk.12.attn_q.weight" in parts.
+// "blk.12.ffn_up.7.weight" in parts.
 struct Role {
-  std::string pattern;      // "blk.{}.attn_q"
-  std::string_view layer;   // "12", or empty
-  std::string_view suffix;  // ".weight"
+  std::string pattern;                    // "blk.{}.ffn_up.{}"
+  std::vector<std::string_view> numbers;  // "12", "7": of layer and expert, where there are any
+  std::string_view suffix;                // ".weight"
 };
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 Role parse_role(std::string_view name) {
   const size_t dot = name.rfind('.');
-  const std::string_view stem = name.substr(0, dot);
-  Role role{.pattern = std::string(stem), .layer = {}, .suffix = name.substr(dot)};
-  constexpr std::string_view kBlock = "blk.";
-  if (!stem.starts_with(kBlock)) return role;
-  const size_t end = stem.find('.', kBlock.size());
-  role.layer = stem.substr(kBlock.size(), end - kBlock.size());
-  role.pattern = fmt::format("{}{{}}{}", kBlock, stem.substr(end));
+  Role role{.suffix = name.substr(dot)};
+  for (std::string_view rest = name.substr(0, dot); !rest.empty();) {
+    const size_t end = std::min(rest.find('.'), rest.size());
+    const std::string_view part = rest.substr(0, end);
+    if (is_number(part)) role.numbers.push_back(part);
+    if (!role.pattern.empty()) role.pattern += '.';
+    role.pattern += is_number(part) ? "{}" : part;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
   return role;
 }
 
-// What stands for "{}" of the pattern in a name, which is empty where the pattern has none; nothing
-// where the name is not like the pattern.
-std::optional<std::string_view> layer_in(std::string_view pattern, std::string_view name) {
-  const size_t place = pattern.find("{}");
-  if (place == std::string_view::npos) {
-    return pattern == name ? std::optional(std::string_view()) : std::nullopt;
+// The pattern with `numbers` in the places "{}".
+std::string filled(std::string_view pattern, std::span<const std::string_view> numbers) {
+  std::string name(pattern);
+  size_t place = 0;
+  for (const std::string_view number : numbers) {
+    place = name.find("{}", place);
+    if (place != std::string::npos) name.replace(place, 2, number);
   }
-  const std::string_view before = pattern.substr(0, place);
-  const std::string_view after = pattern.substr(place + 2);
-  if (name.size() <= before.size() + after.size()) return std::nullopt;
-  const std::string_view layer =
-      name.substr(before.size(), name.size() - before.size() - after.size());
-  const bool is_like = name.starts_with(before) && name.ends_with(after) &&
-                       layer.find_first_not_of("0123456789") == std::string_view::npos;
-  return is_like ? std::optional(layer) : std::nullopt;
+  return name;
 }
 
 }  // namespace
@@ -191,10 +201,7 @@ std::string HfModel::tensor_name(std::string_view name) const {
   for (const std::span<const HfName> names : {layout_.tensors, std::span<const HfName>(kTensors)}) {
     for (const HfName& alias : names) {
       if (alias.ours != role.pattern) continue;
-      std::string theirs(alias.theirs);
-      const size_t place = theirs.find("{}");
-      if (place != std::string::npos) theirs.replace(place, 2, role.layer);
-      theirs += role.suffix;
+      const std::string theirs = filled(alias.theirs, role.numbers).append(role.suffix);
       if (folder_.has(theirs)) return theirs;
       if (first.empty()) first = theirs;
     }
@@ -204,16 +211,12 @@ std::string HfModel::tensor_name(std::string_view name) const {
 }
 
 std::optional<std::string> HfModel::gguf_name(std::string_view tensor) const {
-  const size_t dot = tensor.rfind('.');
-  if (dot == std::string_view::npos) return std::nullopt;
+  if (!tensor.contains('.')) return std::nullopt;
+  const Role role = parse_role(tensor);
   for (const std::span<const HfName> names : {layout_.tensors, std::span<const HfName>(kTensors)}) {
     for (const HfName& alias : names) {
-      const std::optional<std::string_view> layer = layer_in(alias.theirs, tensor.substr(0, dot));
-      if (!layer) continue;
-      std::string ours(alias.ours);
-      const size_t place = ours.find("{}");
-      if (place != std::string::npos) ours.replace(place, 2, *layer);
-      ours += tensor.substr(dot);
+      if (alias.theirs != role.pattern) continue;
+      std::string ours = filled(alias.ours, role.numbers).append(role.suffix);
       if (tensor_name(ours) == tensor) return ours;
     }
   }

@@ -7,7 +7,7 @@
 namespace weft::model {
 
 // Our name of a key or tensor, and that of config.json or the safetensors file. Names of tensors
-// are without ".weight" and ".bias"; "{}" stands for the layer's number.
+// are without ".weight" and ".bias"; "{}" stands for the number of a layer, or of an expert.
 struct HfName {
   std::string_view ours;
   std::string_view theirs;

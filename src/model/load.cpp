@@ -14,9 +14,9 @@ namespace {
 using formats::quote;
 
 constexpr const Architecture* kArchitectures[] = {
-    &kLlama,  &kQwen2,      &kQwen3,    &kGemma,   &kGemma2, &kGemma3,
-    &kPhi3,   &kOlmo2,      &kStableLm, &kGptNeox, &kGpt2,   &kPhi2,
-    &kFalcon, &kStarcoder2, &kCommandR, &kSmolLm3, &kGranite};
+    &kLlama,    &kQwen2,    &kQwen3,   &kGemma,   &kGemma2,  &kGemma3, &kPhi3,
+    &kOlmo2,    &kStableLm, &kGptNeox, &kGpt2,    &kPhi2,    &kFalcon, &kStarcoder2,
+    &kCommandR, &kSmolLm3,  &kGranite, &kMixtral, &kQwen3Moe};
 
 Result<std::string> file_type_name(const formats::GgufFile& file) {
   constexpr std::string_view kKey = "general.file_type";
@@ -52,7 +52,9 @@ Result<ModelSpec> read_spec(const Architecture& architecture, const ModelFile& f
 
 std::string supported_names() {
   std::vector<std::string_view> names;
-  for (const Architecture* a : kArchitectures) names.push_back(a->gguf);
+  for (const Architecture* a : kArchitectures) {
+    if (std::ranges::find(names, a->gguf) == names.end()) names.push_back(a->gguf);
+  }
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
@@ -67,6 +69,7 @@ Result<void> expect_vocabulary_of(const ModelSpec& spec, const formats::GgufFile
 Result<ModelSpec> read_gguf(const formats::GgufFile& file) {
   WEFT_TRY(expect_whole_model(file));
   WEFT_ASSIGN(const std::string_view name, file.get_string("general.architecture"));
+  // The first of several that GGUF files call the same reads them all.
   const auto* found = std::ranges::find(kArchitectures, name, &Architecture::gguf);
   if (found == std::end(kArchitectures)) {
     return fail("Architecture {} is not supported; supported are: {}.", quote(name),

@@ -195,7 +195,7 @@ TEST(SpecFromGguf, WhatIsNotSupportedIsNamed) {
               AllOf(HasSubstr("'mamba' is not supported"), HasSubstr("llama")));
   EXPECT_THAT(error_with("general.type", "adapter"), HasSubstr("'general.type' is 'adapter'"));
   EXPECT_THAT(error_with("split.count", 2U), HasSubstr("2 parts"));
-  EXPECT_THAT(error_with("llama.expert_count", 8U), HasSubstr("'llama.expert_count' is 8"));
+  EXPECT_THAT(error_with("llama.expert_count", 8U), HasSubstr("'llama.expert_used_count'"));
   EXPECT_EQ(error_with("llama.expert_count", 0U), "no error");
   EXPECT_EQ(error_with("llama.attention.sliding_window", 256U), "no error");
   EXPECT_EQ(error_with("llama.attention.sliding_window", 0U), "no error");

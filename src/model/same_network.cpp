@@ -53,11 +53,20 @@ void compare(Comparison& c, const Attention& a, const Attention& b) {
   c.count("the sliding window", a.window, b.window);
 }
 
+void compare(Comparison& c, const Mixture& a, const Mixture& b) {
+  c.count("the number of experts", a.experts, b.experts);
+  c.count("the number of experts a row uses", a.used, b.used);
+  c.count("the width of an expert", a.ff, b.ff);
+  c.count("the kind of router", number(a.router), number(b.router));
+  c.count("that weights of experts add up to one", a.normalized, b.normalized);
+}
+
 void compare(Comparison& c, const LayerSpec& a, const LayerSpec& b) {
   compare(c, a.attention, b.attention);
   c.count("the activation", number(a.mlp.activation), number(b.mlp.activation));
   c.count("the width of the MLP", a.mlp.ff, b.mlp.ff);
   c.count("that the MLP has a gate", a.mlp.gated, b.mlp.gated);
+  compare(c, a.mlp.mixture.value_or(Mixture{}), b.mlp.mixture.value_or(Mixture{}));
   c.count("that MLP and attention are parallel", a.parallel, b.parallel);
 }
 

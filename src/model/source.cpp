@@ -10,6 +10,22 @@ namespace weft::model {
 using formats::quote;
 using formats::TensorType;
 using formats::TensorView;
+namespace {
+
+// Into `n` views of equal size and `n_dims` dimensions.
+std::vector<TensorView> split(const TensorView& all, uint32_t n, uint32_t n_dims) {
+  const size_t bytes = all.data.size() / n;
+  std::vector<TensorView> parts(n, all);
+  for (size_t i = 0; i < n; ++i) {
+    parts[i].n_dims = n_dims;
+    parts[i].dims[n_dims] = 1;
+    parts[i].data = all.data.subspan(i * bytes, bytes);
+    parts[i].offset += i * bytes;
+  }
+  return parts;
+}
+
+}  // namespace
 
 Result<uint32_t> Source::count(std::string_view key, uint32_t most,
                                std::optional<uint32_t> fallback) const {
@@ -47,18 +63,18 @@ Result<bool> Source::has_tensor(const std::string& name) const {
   return tensor.has_value();
 }
 
-Result<Weight> Source::take(const std::string& name, uint32_t n_dims, uint32_t rows,
-                            uint32_t cols) {
+Result<TensorView> Source::take(const std::string& name, std::span<const uint64_t> dims) {
   WEFT_ASSIGN(const std::optional<TensorView> tensor, file_.find_tensor(name));
   if (!tensor) return fail("Tensor {} is missing.", quote(file_.tensor_name(name)));
-  const std::array<uint64_t, 4> wanted{cols, rows, 1, 1};
+  std::array<uint64_t, 4> wanted{1, 1, 1, 1};
+  std::ranges::copy(dims, wanted.begin());
   if (tensor->dims != wanted) {
     return fail("Tensor {} has shape [{}], and the header implies [{}].", quote(tensor->name),
                 fmt::join(tensor->dims.begin(), tensor->dims.begin() + tensor->n_dims, ", "),
-                fmt::join(wanted.begin(), wanted.begin() + n_dims, ", "));
+                fmt::join(dims, ", "));
   }
   taken_.insert(tensor->name);
-  return Weight{.tensor = *tensor, .rows = rows, .cols = cols};
+  return *tensor;
 }
 
 // Weights that are stored transposed have no blocks: elements can be moved one by one.
@@ -78,9 +94,34 @@ Weight Source::transposed(const Weight& weight) {
 }
 
 Result<Weight> Source::matrix(const std::string& name, uint32_t rows, uint32_t cols) {
-  if (!file_.is_transposed(name)) return take(name, 2, rows, cols);
-  WEFT_ASSIGN(const Weight stored, take(name, 2, cols, rows));
-  return transposed(stored);
+  const bool is_transposed = file_.is_transposed(name);
+  if (is_transposed) std::swap(rows, cols);
+  WEFT_ASSIGN(TensorView tensor, take(name, std::array<uint64_t, 2>{cols, rows}));
+  const Weight stored{.tensor = std::move(tensor), .rows = rows, .cols = cols};
+  return is_transposed ? transposed(stored) : stored;
+}
+
+Result<std::vector<Weight>> Source::matrices(const std::string& name, uint32_t n, uint32_t rows,
+                                             uint32_t cols) {
+  const bool is_transposed = file_.is_transposed(name);
+  if (is_transposed) std::swap(rows, cols);
+  WEFT_ASSIGN(const TensorView all, take(name, std::array<uint64_t, 3>{cols, rows, n}));
+  std::vector<Weight> parts;
+  for (const TensorView& part : split(all, n, 2)) {
+    const Weight stored{.tensor = part, .rows = rows, .cols = cols};
+    parts.push_back(is_transposed ? transposed(stored) : stored);
+  }
+  return parts;
+}
+
+Result<std::vector<Weight>> Source::vectors(const std::string& name, uint32_t n, uint32_t size) {
+  WEFT_ASSIGN(const TensorView all, take(name, std::array<uint64_t, 2>{size, n}));
+  WEFT_TRY(expect_vector_type(all));
+  std::vector<Weight> parts;
+  for (TensorView& part : split(all, n, 1)) {
+    parts.push_back({.tensor = std::move(part), .rows = 1, .cols = size});
+  }
+  return parts;
 }
 
 Result<std::optional<Weight>> Source::matrix_if_present(const std::string& name, uint32_t rows,
@@ -90,15 +131,17 @@ Result<std::optional<Weight>> Source::matrix_if_present(const std::string& name,
   return matrix(name, rows, cols);
 }
 
+Result<void> Source::expect_vector_type(const TensorView& tensor) const {
+  const bool is_half = tensor.type == TensorType::kF16 || tensor.type == TensorType::kBF16;
+  if (tensor.type == TensorType::kF32 || (!is_gguf() && is_half)) return {};
+  return fail("Tensor {} has type {}, and a vector of f32 was wanted.", quote(tensor.name),
+              formats::info(tensor.type).name);
+}
+
 Result<Weight> Source::vector(const std::string& name, uint32_t size) {
-  WEFT_ASSIGN(Weight weight, take(name, 1, 1, size));
-  const TensorType type = weight.tensor.type;
-  const bool is_half = type == TensorType::kF16 || type == TensorType::kBF16;
-  if (type != TensorType::kF32 && (is_gguf() || !is_half)) {
-    return fail("Tensor {} has type {}, and a vector of f32 was wanted.", quote(weight.tensor.name),
-                formats::info(type).name);
-  }
-  return weight;
+  WEFT_ASSIGN(TensorView tensor, take(name, std::array<uint64_t, 1>{size}));
+  WEFT_TRY(expect_vector_type(tensor));
+  return Weight{.tensor = std::move(tensor), .rows = 1, .cols = size};
 }
 
 Result<std::optional<Weight>> Source::vector_if_present(const std::string& name, uint32_t size) {

@@ -43,6 +43,12 @@ class Source {
   [[nodiscard]] Result<Weight> matrix(const std::string& name, uint32_t rows, uint32_t cols);
   [[nodiscard]] Result<std::optional<Weight>> matrix_if_present(const std::string& name,
                                                                 uint32_t rows, uint32_t cols);
+  // `n` matrices [rows, cols], one below the other in one tensor.
+  [[nodiscard]] Result<std::vector<Weight>> matrices(const std::string& name, uint32_t n,
+                                                     uint32_t rows, uint32_t cols);
+  // `n` vectors [size], likewise.
+  [[nodiscard]] Result<std::vector<Weight>> vectors(const std::string& name, uint32_t n,
+                                                    uint32_t size);
   // The tensor [size]: f32 in GGUF files, f32, f16 or bf16 in others.
   [[nodiscard]] Result<Weight> vector(const std::string& name, uint32_t size);
   [[nodiscard]] Result<std::optional<Weight>> vector_if_present(const std::string& name,
@@ -59,8 +65,9 @@ class Source {
 
  private:
   [[nodiscard]] Weight transposed(const Weight& weight);
-  [[nodiscard]] Result<Weight> take(const std::string& name, uint32_t n_dims, uint32_t rows,
-                                    uint32_t cols);
+  [[nodiscard]] Result<formats::TensorView> take(const std::string& name,
+                                                 std::span<const uint64_t> dims);
+  [[nodiscard]] Result<void> expect_vector_type(const formats::TensorView& tensor) const;
 
   const ModelFile& file_;
   std::unordered_set<std::string> taken_;

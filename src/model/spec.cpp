@@ -27,9 +27,20 @@ void for_each_weight_of(const LayerSpec& layer, const Use& use) {
     use_optional(use, kNorm, *w);
   }
   use_optional(use, kMlp, layer.ffn_gate);
-  for (const Weight* w : {&layer.ffn_up, &layer.ffn_down}) use(kMlp, *w);
+  if (layer.mlp.ff != 0) {
+    for (const Weight* w : {&layer.ffn_up, &layer.ffn_down}) use(kMlp, *w);
+  }
   for (const auto* w : {&layer.ffn_gate_bias, &layer.ffn_up_bias, &layer.ffn_down_bias}) {
     use_optional(use, kMlp, *w);
+  }
+  for (const auto* w : {&layer.ffn_shared_router, &layer.ffn_router, &layer.ffn_router_bias}) {
+    use_optional(use, kMlp, *w);
+  }
+  for (const Expert& expert : layer.experts) {
+    for (const Weight* w : {&expert.gate, &expert.up, &expert.down}) use(kExperts, *w);
+    for (const auto* w : {&expert.gate_bias, &expert.up_bias, &expert.down_bias}) {
+      use_optional(use, kExperts, *w);
+    }
   }
   use_optional(use, kNorm, layer.ffn_post_norm);
 }
@@ -44,6 +55,8 @@ std::string_view name(WeightRole role) {
       return "attention";
     case WeightRole::kMlp:
       return "feed forward";
+    case WeightRole::kExperts:
+      return "experts";
     case WeightRole::kNorm:
       return "norms";
     case WeightRole::kOutput:

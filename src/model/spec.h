@@ -59,10 +59,28 @@ struct Attention {
   uint32_t window = 0;  // positions that a row sees, its own and those before it; 0: all
 };
 
+// What makes the logits of a mixture's router the scores that experts are chosen by.
+enum class Router : uint8_t {
+  kSoftmax,  // over all experts
+  kSigmoid,  // of each by itself
+};
+
+// A row goes through the `used` experts of the largest scores (the first of equal ones), and gets
+// the sum of what they give times their scores.
+struct Mixture {
+  uint32_t experts;  // at most kMaxExperts
+  uint32_t used;     // 1 to experts
+  uint32_t ff;       // width of each one's gate and up
+  Router router;
+  bool normalized;  // scores of the chosen are divided by their sum: softmax over the chosen alone
+};
+inline constexpr uint32_t kMaxExperts = 1024;
+
 struct Mlp {
   Activation activation;
-  uint32_t ff;        // width of gate and up
+  uint32_t ff;        // width of gate and up; 0: there is a mixture only
   bool gated = true;  // down(activation(gate(x)) * up(x)), else down(activation(up(x)))
+  std::optional<Mixture> mixture;  // added to what the MLP itself gives, its shared expert
 };
 
 // One weight: where its bytes lie and what the spec says its shape must be (checked).
@@ -74,8 +92,14 @@ struct Weight {
 };
 
 // What a weight is for, as far as its memory is concerned.
-enum class WeightRole : uint8_t { kTokenEmbedding, kAttention, kMlp, kNorm, kOutput };
+enum class WeightRole : uint8_t { kTokenEmbedding, kAttention, kMlp, kExperts, kNorm, kOutput };
 [[nodiscard]] std::string_view name(WeightRole role);  // "token embedding", ...
+
+// One of a mixture: a gated MLP of the layer's activation.
+struct Expert {
+  Weight gate, up, down;  // [ff, embd] x 2, [embd, ff]
+  std::optional<Weight> gate_bias, up_bias, down_bias;
+};
 
 // Without `parallel`:  x += post(attention(norm(x))), then x += post(mlp(norm(x))).
 // With it:             x += attention(attn_norm(x)) + mlp(ffn_norm(x)).
@@ -95,9 +119,12 @@ struct LayerSpec {
   std::optional<Weight> attn_post_norm;           // [embd]
   std::optional<Weight> ffn_norm, ffn_norm_bias;  // [embd]
   std::optional<Weight> ffn_gate;                 // [ff, embd], where mlp.gated
-  Weight ffn_up, ffn_down;                        // [ff, embd], [embd, ff]
+  Weight ffn_up, ffn_down;                        // [ff, embd], [embd, ff]; empty where ff is 0
   std::optional<Weight> ffn_gate_bias, ffn_up_bias, ffn_down_bias;
-  std::optional<Weight> ffn_post_norm;  // [embd]
+  std::optional<Weight> ffn_router, ffn_router_bias;  // [experts, embd], [experts]; of a mixture
+  std::vector<Expert> experts;
+  std::optional<Weight> ffn_shared_router;  // [1, embd]: its sigmoid scales what the MLP gives
+  std::optional<Weight> ffn_post_norm;      // [embd]
 };
 
 struct ModelSpec {

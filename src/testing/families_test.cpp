@@ -77,6 +77,43 @@ TEST_P(Families, AlteredFieldsAreNamed) {
               HasSubstr("is 'relu9'"));
 }
 
+// The field of config.json that says how many experts there are; empty where none does.
+std::string experts_field(const nlohmann::json& config) {
+  for (const char* field : {"num_local_experts", "num_experts"}) {
+    if (config.contains(field)) return field;
+  }
+  return {};
+}
+
+nlohmann::json config_of(const std::string& family) {
+  return nlohmann::json::parse(
+      *read_text_file(source_path("testing/models") / family / "config.json"));
+}
+
+std::vector<std::string> mixture_names() {
+  std::vector<std::string> names = family_names();
+  std::erase_if(names, [](const auto& name) { return experts_field(config_of(name)).empty(); });
+  return names;
+}
+
+class MixtureFamilies : public Families {};
+
+TEST_P(MixtureFamilies, AlteredFieldsAreNamed) {
+  const nlohmann::json config = config_of(GetParam());
+  const std::string experts = experts_field(config);
+  const auto with = [&](const std::string& field, uint32_t value) {
+    return error_after(GetParam(), [&](nlohmann::json& altered) { altered[field] = value; });
+  };
+  const uint32_t n = config[experts];
+  EXPECT_THAT(with(experts, n + 1),
+              HasSubstr(fmt::format("'{}' of 'config.json' is {}", experts, n + 1)));
+  EXPECT_THAT(with("num_experts_per_tok", n + 1),
+              HasSubstr(fmt::format("'num_experts_per_tok' of 'config.json' is {}", n + 1)));
+  const bool has_own_width = config.contains("moe_intermediate_size");
+  EXPECT_THAT(with(has_own_width ? "moe_intermediate_size" : "intermediate_size", 8),
+              HasSubstr("has shape"));
+}
+
 TEST_P(Families, AnUnknownRopeScalingIsNamed) {
   if (GetParam() == "gpt2") GTEST_SKIP() << "GPT-2 has no RoPE";
   EXPECT_THAT(error_after(GetParam(),
@@ -100,11 +137,13 @@ TEST(FamiliesTable, HasARowForEveryModel) {
   EXPECT_EQ(rows, family_names());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Families, ::testing::ValuesIn(family_names()), [](const auto& test) {
+const auto kName = [](const auto& test) {
   std::string name = test.param;
   std::erase(name, '-');
   return name;
-});
+};
+INSTANTIATE_TEST_SUITE_P(All, Families, ::testing::ValuesIn(family_names()), kName);
+INSTANTIATE_TEST_SUITE_P(All, MixtureFamilies, ::testing::ValuesIn(mixture_names()), kName);
 
 }  // namespace
 }  // namespace weft::testing

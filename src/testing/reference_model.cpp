@@ -169,7 +169,7 @@ double activate(model::Activation activation, double x) {
   return 0;
 }
 
-Rows mlp(const LayerSpec& layer, const Rows& x) {
+Rows dense_mlp(const LayerSpec& layer, const Rows& x) {
   Rows inner = linear(layer.ffn_up, layer.ffn_up_bias, x);
   const Rows gate = layer.mlp.gated ? linear(*layer.ffn_gate, layer.ffn_gate_bias, x) : Rows();
   for (size_t p = 0; p < x.size(); ++p) {
@@ -180,6 +180,71 @@ Rows mlp(const LayerSpec& layer, const Rows& x) {
     }
   }
   return linear(layer.ffn_down, layer.ffn_down_bias, inner);
+}
+
+Row scores_of(model::Router router, Row logits) {
+  double sum = 0;
+  const double most = std::ranges::max(logits);
+  for (double& x : logits) {
+    const bool is_softmax = router == model::Router::kSoftmax;
+    sum += x = is_softmax ? std::exp(x - most) : 1 / (1 + std::exp(-x));
+  }
+  if (router == model::Router::kSoftmax) {
+    for (double& x : logits) x /= sum;
+  }
+  return logits;
+}
+
+struct Choice {
+  size_t expert;
+  double weight;
+};
+
+std::vector<Choice> choose(const model::Mixture& mixture, const Row& logits) {
+  const Row scores = scores_of(mixture.router, logits);
+  std::vector<Choice> all;
+  for (size_t i = 0; i < scores.size(); ++i) all.push_back({i, scores[i]});
+  std::ranges::stable_sort(all, std::ranges::greater(), &Choice::weight);
+  all.resize(mixture.used);
+  double sum = 0;
+  for (const Choice& choice : all) sum += choice.weight;
+  for (Choice& choice : all) choice.weight /= mixture.normalized ? sum : 1;
+  return all;
+}
+
+Row expert_output(const model::Expert& expert, model::Activation activation, const Row& x) {
+  Row gate = linear(expert.gate, expert.gate_bias, {x})[0];
+  const Row up = linear(expert.up, expert.up_bias, {x})[0];
+  for (size_t i = 0; i < gate.size(); ++i) gate[i] = activate(activation, gate[i]) * up[i];
+  return linear(expert.down, expert.down_bias, {gate})[0];
+}
+
+Rows mixed(const LayerSpec& layer, const Rows& x) {
+  const Rows logits = linear(*layer.ffn_router, layer.ffn_router_bias, x);
+  Rows out;
+  for (size_t p = 0; p < x.size(); ++p) {
+    Row sum(x[p].size());
+    for (const Choice& choice : choose(*layer.mlp.mixture, logits[p])) {
+      const Row one = expert_output(layer.experts[choice.expert], layer.mlp.activation, x[p]);
+      for (size_t i = 0; i < sum.size(); ++i) sum[i] += choice.weight * one[i];
+    }
+    out.push_back(std::move(sum));
+  }
+  return out;
+}
+
+Rows mlp(const LayerSpec& layer, const Rows& x) {
+  Rows out = layer.mlp.mixture ? mixed(layer, x) : Rows(x.size(), Row(x[0].size()));
+  if (layer.mlp.ff == 0) return out;
+  Rows dense = dense_mlp(layer, x);
+  if (layer.ffn_shared_router) {
+    const Rows logits = linear(*layer.ffn_shared_router, std::nullopt, x);
+    for (size_t p = 0; p < x.size(); ++p) {
+      for (double& value : dense[p]) value /= 1 + std::exp(-logits[p][0]);
+    }
+  }
+  add(out, 1, dense);
+  return out;
 }
 
 Rows embed(const ModelSpec& spec, std::span<const Token> tokens) {

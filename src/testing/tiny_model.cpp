@@ -26,6 +26,12 @@ class RandomTensors {
     writer_.add_tensor(name, {cols, rows}, type_,
                        quantize(type_, numbers(size_t{rows} * cols, 0, deviation)));
   }
+  // `n` matrices of one tensor.
+  void matrices(const std::string& name, uint32_t n, uint32_t rows, uint32_t cols) {
+    const float deviation = 1 / std::sqrt(static_cast<float>(cols));
+    writer_.add_tensor(name, {cols, rows, n}, type_,
+                       quantize(type_, numbers(size_t{n} * rows * cols, 0, deviation)));
+  }
   void norm(const std::string& name, uint32_t size) { vector(name, size, 1, 0.1F); }
   void bias(const std::string& name, uint32_t size) { vector(name, size, 0, 0.3F); }
 
@@ -65,6 +71,9 @@ void set_keys(GgufWriter& writer, const TinyModelOptions& o) {
   writer.set("llama.rope.dimension_count", o.head_dim);
   writer.set("llama.rope.freq_base", o.rope_base);
   writer.set("llama.vocab_size", o.vocab);
+  if (o.experts == 0) return;
+  writer.set("llama.expert_count", o.experts);
+  writer.set("llama.expert_used_count", o.experts_used);
 }
 
 void add_layer(RandomTensors& tensors, uint32_t index, const TinyModelOptions& o) {
@@ -77,14 +86,23 @@ void add_layer(RandomTensors& tensors, uint32_t index, const TinyModelOptions& o
   tensors.matrix(blk + "attn_v.weight", kv_rows, o.embd);
   tensors.matrix(blk + "attn_output.weight", o.embd, q_rows);
   tensors.norm(blk + "ffn_norm.weight", o.embd);
-  tensors.matrix(blk + "ffn_gate.weight", o.ff, o.embd);
-  tensors.matrix(blk + "ffn_up.weight", o.ff, o.embd);
-  tensors.matrix(blk + "ffn_down.weight", o.embd, o.ff);
+  if (o.experts > 0) {
+    constexpr float kRouterGain = 2;  // scores differ
+    tensors.matrix(blk + "ffn_gate_inp.weight", o.experts, o.embd, kRouterGain);
+    tensors.matrices(blk + "ffn_gate_exps.weight", o.experts, o.ff, o.embd);
+    tensors.matrices(blk + "ffn_up_exps.weight", o.experts, o.ff, o.embd);
+    tensors.matrices(blk + "ffn_down_exps.weight", o.experts, o.embd, o.ff);
+  } else {
+    tensors.matrix(blk + "ffn_gate.weight", o.ff, o.embd);
+    tensors.matrix(blk + "ffn_up.weight", o.ff, o.embd);
+    tensors.matrix(blk + "ffn_down.weight", o.embd, o.ff);
+  }
   if (!o.biases) return;
   tensors.bias(blk + "attn_q.bias", q_rows);
   tensors.bias(blk + "attn_k.bias", kv_rows);
   tensors.bias(blk + "attn_v.bias", kv_rows);
   tensors.bias(blk + "attn_output.bias", o.embd);
+  if (o.experts > 0) return;
   tensors.bias(blk + "ffn_gate.bias", o.ff);
   tensors.bias(blk + "ffn_up.bias", o.ff);
   tensors.bias(blk + "ffn_down.bias", o.embd);

@@ -20,6 +20,8 @@ struct TinyModelOptions {
   uint32_t kv_heads = 2;
   uint32_t head_dim = 16;
   uint32_t ff = 96;
+  uint32_t experts = 0;  // of width ff in each layer; 0: there is an MLP
+  uint32_t experts_used = 2;
   uint32_t vocab = 320;
   uint32_t context = 256;
   formats::TensorType type = formats::TensorType::kF32;  // of matrices; vectors are f32

@@ -18,7 +18,6 @@
 #include "backend/cpu/step_rows.h"
 #include "backend/cpu/thread_pool.h"
 #include "base/check.h"
-#include "formats/dequantize.h"
 #include "model/features.h"
 #include "sample/chain.h"
 #include "sample/most_likely.h"
@@ -53,9 +52,13 @@ class CpuBackend final : public Backend {
   void rotate_and_store(uint32_t layer, const StepRows& step);
   void attention(uint32_t layer, const StepRows& step);
   [[nodiscard]] Rows normalized(const std::optional<Norm>& weights, const Rows& x, uint32_t rows);
+  void finish_branch(const std::optional<Norm>& post_norm, uint32_t rows);
   void add_to_residual(const Cost& cost, const Linear& linear, const Rows& x, uint32_t rows,
                        const std::optional<Norm>& post_norm);
   void mlp(const CpuLayer& layer, const Rows& x, uint32_t rows);
+  // To gate_: what the MLP's last matrix is multiplied with.
+  void gate_up(const CpuLayer& layer, const Rows& x, uint32_t rows);
+  void mixture(const CpuLayer& layer, const Rows& x, uint32_t rows);
   void finish_logits(const Rows& logits, uint32_t rows);
   void choose(const SequenceStep& sequence, std::span<const float> logits,
               std::vector<sample::Candidate>& candidates, SequenceOutput& out);
@@ -72,6 +75,7 @@ class CpuBackend final : public Backend {
   LargePages packed_;
   Matmul matmul_;
   Profile profile_;
+  ExpertRunner experts_;
   Info info_;
 
   LargePages kv_memory_;                             // block after block
@@ -81,7 +85,8 @@ class CpuBackend final : public Backend {
     RowBuffer cos, sin;
   };
   std::vector<Rotation> rotations_;  // one for each of the model's ropes
-  RowBuffer branch_;  // what is added to the residual stream, where it is normed or scaled first
+  RowBuffer branch_;  // what is added to the residual stream, where more is done to it first
+  RowBuffer shared_;  // what the shared expert of a mixture gives
   RowBuffer residual_, normed_, q_, k_, v_, attended_, gate_, up_;
   RowBuffer logits_;  // one row for each sequence
 
@@ -104,6 +109,7 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
       pool_(threads),
       packed_(pack_weights(model_.linears(), pool_, options.release)),
       matmul_(pool_, options.max_rows, model_.limits.cols, model_.limits.decoded_cols),
+      experts_(pool_, matmul_, profile_, options.max_rows, model_.limits.experts),
       left_in_slots_(options.max_sequences),
       candidates_(threads) {
   const uint32_t rows = options.max_rows;
@@ -132,7 +138,9 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
   residual_ = RowBuffer(rows, spec().embd);
   const std::set<model::Feature> features = model::features(spec());
   const bool has_branch = features.contains(model::Feature::kPostNorm) ||
-                          features.contains(model::Feature::kResidualScale);
+                          features.contains(model::Feature::kResidualScale) ||
+                          features.contains(model::Feature::kMixture);
+  if (features.contains(model::Feature::kMixture)) shared_ = RowBuffer(rows, spec().embd);
   if (has_branch) branch_ = RowBuffer(rows, spec().embd);
   normed_ = RowBuffer(rows, spec().embd);
   q_ = RowBuffer(rows, limits.q);
@@ -163,11 +171,11 @@ uint64_t CpuBackend::weight_bytes() {
 }
 
 uint64_t CpuBackend::activation_bytes() const {
-  uint64_t bytes = matmul_.size_bytes();
+  uint64_t bytes = matmul_.size_bytes() + experts_.size_bytes();
   for (const AttentionScratch& scratch : attention_scratch_) bytes += scratch.size_bytes();
   for (const Rotation& r : rotations_) bytes += r.cos.size_bytes() + r.sin.size_bytes();
-  for (const RowBuffer* buffer :
-       {&residual_, &branch_, &normed_, &q_, &k_, &v_, &attended_, &gate_, &up_, &logits_}) {
+  for (const RowBuffer* buffer : {&residual_, &branch_, &normed_, &q_, &k_, &v_, &attended_, &gate_,
+                                  &up_, &shared_, &logits_}) {
     bytes += buffer->size_bytes();
   }
   return bytes;
@@ -213,8 +221,14 @@ void CpuBackend::add_to_residual(const Cost& cost, const Linear& linear, const R
     matmul(cost, x, rows, {{&linear, residual, Store::kAdd}});
     return;
   }
+  matmul(cost, x, rows, {{&linear, branch_.rows(spec().embd)}});
+  finish_branch(post_norm, rows);
+}
+
+// residual += scale * post_norm(branch)
+void CpuBackend::finish_branch(const std::optional<Norm>& post_norm, uint32_t rows) {
+  const Rows residual = residual_.rows(spec().embd);
   const Rows branch = branch_.rows(spec().embd);
-  matmul(cost, x, rows, {{&linear, branch}});
   const Cost add_cost{.name = "add_scaled", .row_bytes = 3 * sizeof(float) * branch.cols};
   profile_.measure(add_cost, rows, [&] {
     for_rows(rows, [&](uint32_t row) {
@@ -225,13 +239,34 @@ void CpuBackend::add_to_residual(const Cost& cost, const Linear& linear, const R
 }
 
 void CpuBackend::mlp(const CpuLayer& layer, const Rows& x, uint32_t rows) {
+  if (layer.mixture) return mixture(layer, x, rows);
+  gate_up(layer, x, rows);
+  add_to_residual(layer.down_cost, *layer.down, gate_.rows(layer.spec->mlp.ff), rows,
+                  layer.ffn_post_norm);
+}
+
+void CpuBackend::mixture(const CpuLayer& layer, const Rows& x, uint32_t rows) {
+  const CpuMixture& mixture = *layer.mixture;
+  const Rows branch = branch_.rows(spec().embd);
+  experts_.run(mixture, layer.spec->mlp.activation, x, rows, branch);
+  if (layer.down) {
+    gate_up(layer, x, rows);
+    const Rows shared = shared_.rows(spec().embd);
+    matmul(layer.down_cost, gate_.rows(layer.spec->mlp.ff), rows, {{&*layer.down, shared}});
+    if (mixture.shared_router) experts_.weigh_shared(*mixture.shared_router, x, rows, shared);
+    for_rows(rows, [&](uint32_t row) { add_scaled(branch.values(row), 1, shared.values(row)); });
+  }
+  finish_branch(layer.ffn_post_norm, rows);
+}
+
+void CpuBackend::gate_up(const CpuLayer& layer, const Rows& x, uint32_t rows) {
   const model::Activation activation = layer.spec->mlp.activation;
-  const Rows up = up_.rows(layer.up.weight->rows);
-  const Rows gate = gate_.rows(layer.up.weight->rows);
+  const Rows up = up_.rows(layer.spec->mlp.ff);
+  const Rows gate = gate_.rows(layer.spec->mlp.ff);
   if (layer.gate) {
-    matmul(layer.gate_up_cost, x, rows, {{&*layer.gate, gate}, {&layer.up, up}});
+    matmul(layer.gate_up_cost, x, rows, {{&*layer.gate, gate}, {&*layer.up, up}});
   } else {
-    matmul(layer.gate_up_cost, x, rows, {{&layer.up, gate}});
+    matmul(layer.gate_up_cost, x, rows, {{&*layer.up, gate}});
   }
   const Cost cost{.name = activation == model::Activation::kSilu ? "swiglu" : "gelu",
                   .row_bytes = 3 * sizeof(float) * gate.cols};
@@ -244,7 +279,6 @@ void CpuBackend::mlp(const CpuLayer& layer, const Rows& x, uint32_t rows) {
       }
     });
   });
-  add_to_residual(layer.down_cost, layer.down, gate, rows, layer.ffn_post_norm);
 }
 
 // The rows that want logits, to what their sequences asked for.
@@ -315,15 +349,12 @@ void CpuBackend::for_rows(uint32_t rows, const Body& body) {
 
 void CpuBackend::embed(const StepRows& step) {
   const model::Weight& table = spec().token_embd;
-  const size_t row_bytes = table.tensor.data.size() / table.rows;
-  const Cost cost{.name = "embed", .row_bytes = row_bytes + spec().embd * sizeof(float)};
+  const Cost cost{.name = "embed",
+                  .row_bytes = table.tensor.data.size() / table.rows + spec().embd * sizeof(float)};
   profile_.measure(cost, step.rows.size(), [&] {
     for_rows(static_cast<uint32_t>(step.rows.size()), [&](uint32_t row) {
       const StepRow& at = step.rows[row];
-      const auto decoded = formats::dequantize(
-          table.tensor.type, table.tensor.data.subspan(at.token * row_bytes, row_bytes),
-          residual_.rows(spec().embd).values(row));
-      CHECK(decoded.has_value());
+      decode_row(table, at.token, residual_.rows(spec().embd).values(row));
       if (spec().embedding_scale != 1) {
         scale(residual_.rows(spec().embd).values(row), spec().embedding_scale);
       }
@@ -339,12 +370,8 @@ void CpuBackend::embed(const StepRows& step) {
 }
 
 void CpuBackend::add_position(uint32_t pos, std::span<float> x) {
-  const model::Weight& table = *spec().position_embd;
-  const size_t row_bytes = table.tensor.data.size() / table.rows;
-  std::vector<float> position(table.cols);
-  const auto decoded = formats::dequantize(
-      table.tensor.type, table.tensor.data.subspan(pos * row_bytes, row_bytes), position);
-  CHECK(decoded.has_value());
+  std::vector<float> position(spec().embd);
+  decode_row(*spec().position_embd, pos, position);
   add_scaled(x, 1, position);
 }
 

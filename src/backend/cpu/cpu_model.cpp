@@ -54,6 +54,23 @@ Result<void> create_norms(const model::ModelSpec& model, CpuLayer& layer) {
   return {};
 }
 
+Result<void> create_mlp(CpuLayer& layer) {
+  const model::LayerSpec& spec = *layer.spec;
+  if (spec.mlp.mixture) {
+    WEFT_ASSIGN(layer.mixture, CpuMixture::create(spec));
+  }
+  if (spec.mlp.ff == 0) return {};
+  if (spec.ffn_gate) {
+    WEFT_ASSIGN(layer.gate, Linear::create(*spec.ffn_gate, spec.ffn_gate_bias));
+  }
+  WEFT_ASSIGN(layer.up, Linear::create(spec.ffn_up, spec.ffn_up_bias));
+  WEFT_ASSIGN(layer.down, Linear::create(spec.ffn_down, spec.ffn_down_bias));
+  layer.gate_up_cost =
+      layer.gate ? matmul_cost({&*layer.gate, &*layer.up}) : matmul_cost({&*layer.up});
+  layer.down_cost = matmul_cost({&*layer.down});
+  return {};
+}
+
 Result<CpuLayer> create_layer(const model::ModelSpec& model, const model::LayerSpec& spec) {
   CpuLayer layer{.spec = &spec};
   WEFT_TRY(create_norms(model, layer));
@@ -61,16 +78,9 @@ Result<CpuLayer> create_layer(const model::ModelSpec& model, const model::LayerS
   WEFT_ASSIGN(layer.k, Linear::create(spec.attn_k, spec.attn_k_bias));
   WEFT_ASSIGN(layer.v, Linear::create(spec.attn_v, spec.attn_v_bias));
   WEFT_ASSIGN(layer.output, Linear::create(spec.attn_output, spec.attn_output_bias));
-  if (spec.ffn_gate) {
-    WEFT_ASSIGN(layer.gate, Linear::create(*spec.ffn_gate, spec.ffn_gate_bias));
-  }
-  WEFT_ASSIGN(layer.up, Linear::create(spec.ffn_up, spec.ffn_up_bias));
-  WEFT_ASSIGN(layer.down, Linear::create(spec.ffn_down, spec.ffn_down_bias));
   layer.qkv_cost = matmul_cost({&layer.q, &layer.k, &layer.v});
   layer.output_cost = matmul_cost({&layer.output});
-  layer.gate_up_cost =
-      layer.gate ? matmul_cost({&*layer.gate, &layer.up}) : matmul_cost({&layer.up});
-  layer.down_cost = matmul_cost({&layer.down});
+  WEFT_TRY(create_mlp(layer));
   return layer;
 }
 
@@ -81,26 +91,41 @@ void widen(CpuLimits& limits, const Linear& linear) {
   limits.decoded_cols = std::max(limits.decoded_cols, weight.cols);
 }
 
+void widen(CpuLimits& limits, const CpuMixture& mixture) {
+  limits.experts.widen(mixture);
+  widen(limits, mixture.router);
+  if (mixture.shared_router) widen(limits, *mixture.shared_router);
+  for (const ExpertLinears& expert : mixture.experts) {
+    for (const Linear* linear : {&expert.gate, &expert.up, &expert.down}) {
+      widen(limits, *linear);
+      const uint32_t whole_blocks = round_up(linear->weight->cols, kActivationColumns);
+      limits.cols = std::max(limits.cols, whole_blocks * mixture.spec.used);
+    }
+  }
+}
+
 void widen(CpuLimits& limits, const CpuLayer& layer) {
-  for (const Linear* linear :
-       {&layer.q, &layer.k, &layer.v, &layer.output, &layer.up, &layer.down}) {
+  for (const Linear* linear : {&layer.q, &layer.k, &layer.v, &layer.output}) {
     widen(limits, *linear);
   }
-  if (layer.gate) widen(limits, *layer.gate);
+  for (const auto* linear : {&layer.gate, &layer.up, &layer.down}) {
+    if (*linear) widen(limits, **linear);
+  }
+  if (layer.mixture) widen(limits, *layer.mixture);
   limits.q = std::max(limits.q, layer.q.weight->rows);
   limits.kv = std::max(limits.kv, layer.k.weight->rows);
-  limits.ff = std::max(limits.ff, layer.up.weight->rows);
+  limits.ff = std::max(limits.ff, layer.spec->mlp.ff);
   const auto pairs = static_cast<uint32_t>(layer.spec->attention.rope.inv_freq.size());
   limits.rope_pairs = std::max(limits.rope_pairs, pairs);
 }
 
 using enum model::Feature;
 constexpr model::Feature kSupported[] = {
-    kLayerNorm,     kNormBias,     kNoPreNorm,         kPostNorm,
-    kParallelLayer, kHeadQkNorm,   kWholeQkNorm,       kAttentionSoftcap,
-    kSlidingWindow, kNoRotation,   kRotationMagnitude, kPositionEmbedding,
-    kGelu,          kUngatedMlp,   kEmbeddingScale,    kResidualScale,
-    kLogitScale,    kLogitSoftcap, kOutputBias};
+    kLayerNorm,     kNormBias,   kNoPreNorm,         kPostNorm,
+    kParallelLayer, kHeadQkNorm, kWholeQkNorm,       kAttentionSoftcap,
+    kSlidingWindow, kNoRotation, kRotationMagnitude, kPositionEmbedding,
+    kGelu,          kUngatedMlp, kMixture,           kEmbeddingScale,
+    kResidualScale, kLogitScale, kLogitSoftcap,      kOutputBias};
 
 Result<void> expect_readable(const model::Weight& table) {
   if (formats::can_dequantize(table.tensor.type)) return {};
@@ -128,12 +153,26 @@ Result<CpuModel> CpuModel::create(const model::ModelSpec& spec) {
   return model;
 }
 
+namespace {
+
+void add_linears(CpuMixture& mixture, std::vector<Linear*>& all) {
+  all.push_back(&mixture.router);
+  for (ExpertLinears& expert : mixture.experts) {
+    all.insert(all.end(), {&expert.gate, &expert.up, &expert.down});
+  }
+  if (mixture.shared_router) all.push_back(&*mixture.shared_router);
+}
+
+}  // namespace
+
 std::vector<Linear*> CpuModel::linears() {
   std::vector<Linear*> all;
   for (CpuLayer& layer : layers) {
     all.insert(all.end(), {&layer.q, &layer.k, &layer.v, &layer.output});
-    if (layer.gate) all.push_back(&*layer.gate);
-    all.insert(all.end(), {&layer.up, &layer.down});
+    if (layer.mixture) add_linears(*layer.mixture, all);
+    for (auto* linear : {&layer.gate, &layer.up, &layer.down}) {
+      if (*linear) all.push_back(&**linear);
+    }
   }
   all.push_back(&head);
   return all;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "backend/cpu/experts.h"
 #include "backend/cpu/matmul.h"
 #include "backend/cpu/norm.h"
 #include "backend/cpu/profile.h"
@@ -19,7 +20,8 @@ struct CpuLayer {
   std::optional<Norm> attn_norm, q_norm, k_norm, attn_post_norm, ffn_norm, ffn_post_norm;
   Linear q, k, v, output;
   std::optional<Linear> gate;
-  Linear up, down;
+  std::optional<Linear> up, down;  // none where there is a mixture only
+  std::optional<CpuMixture> mixture;
   uint32_t rope;  // in CpuModel::ropes
   Cost qkv_cost, output_cost, gate_up_cost, down_cost;
 };
@@ -30,8 +32,9 @@ struct CpuLimits {
   uint32_t kv = 0;  // kv_heads * head_dim
   uint32_t ff = 0;
   uint32_t rope_pairs = 0;
-  uint32_t cols = 0;          // of any matrix
+  uint32_t cols = 0;          // of any matrix; of experts, times as many as a row uses
   uint32_t decoded_cols = 0;  // of any that is decoded before it is multiplied
+  ExpertLimits experts;
 };
 
 struct CpuModel {

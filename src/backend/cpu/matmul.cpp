@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 
 #include "backend/cpu/pack_weights.h"
 #include "base/check.h"
@@ -17,6 +16,12 @@ constexpr uint32_t kTasksPerThread = 8;
 constexpr uint32_t kTasksOfFewRows = 32;
 
 uint32_t tiles(const Linear& linear) { return ceil_div(linear.weight->rows, kTileRows); }
+
+uint32_t tiles(const Batch& batch) {
+  uint32_t sum = 0;
+  for (const Product& product : batch.products) sum += tiles(*product.linear);
+  return sum;
+}
 
 // Whether it multiplies integers.
 bool is_quantized(const Linear& linear) {
@@ -52,6 +57,13 @@ Result<std::vector<float>> decode_vector(const model::Weight& weight) {
   return values;
 }
 
+void decode_row(const model::Weight& matrix, uint32_t row, std::span<float> out) {
+  const size_t row_bytes = matrix.tensor.data.size() / matrix.rows;
+  const auto decoded = formats::dequantize(
+      matrix.tensor.type, matrix.tensor.data.subspan(row * row_bytes, row_bytes), out);
+  CHECK(decoded.has_value());
+}
+
 Result<Linear> Linear::create(const model::Weight& weight,
                               const std::optional<model::Weight>& bias) {
   const formats::TensorType type = weight.tensor.type;
@@ -83,48 +95,74 @@ uint64_t Matmul::size_bytes() const {
 }
 
 void Matmul::run(const Rows& x, uint32_t rows, std::span<const Product> products) {
-  if (std::ranges::any_of(products, [](const Product& p) { return is_quantized(*p.linear); })) {
-    quantize(x, rows);
+  const Batch batch{.first = 0, .rows = rows, .products = products};
+  run(x, {&batch, 1});
+}
+
+void Matmul::run(const Rows& x, std::span<const Batch> batches) {
+  quantize(x, batches);
+  uint32_t n_tiles = 0;
+  uint32_t rows = 0;
+  for (const Batch& batch : batches) {
+    n_tiles += tiles(batch);
+    rows += batch.rows;
   }
-  const uint32_t n_tiles =
-      std::accumulate(products.begin(), products.end(), 0U,
-                      [](uint32_t sum, const Product& p) { return sum + tiles(*p.linear); });
   const uint32_t tasks_each = rows <= kRowsAtOnce ? kTasksOfFewRows : kTasksPerThread;
   const uint32_t tasks = std::min(n_tiles, pool_.threads() * tasks_each);
   pool_.run(tasks, [&](uint32_t task, uint32_t thread) {
     const uint32_t first = narrow<uint32_t>(uint64_t{n_tiles} * task / tasks);
     const uint32_t end = narrow<uint32_t>(uint64_t{n_tiles} * (task + 1) / tasks);
-    for (uint32_t row = 0; row < rows; row += kRowsAtOnce) {
-      const RowRange range = range_of(row, rows);
-      uint32_t before = 0;  // tiles of the products before
-      for (const Product& product : products) {
-        const uint32_t after = before + tiles(*product.linear);
-        for (uint32_t tile = std::max(first, before); tile < std::min(end, after); ++tile) {
-          multiply_tile(x, range, product, tile - before, workspaces_[thread]);
-        }
-        before = after;
+    uint32_t before = 0;  // tiles of the batches before
+    for (const Batch& batch : batches) {
+      const uint32_t after = before + tiles(batch);
+      if (first < after && before < end) {
+        multiply_tiles(x, batch, std::max(first, before) - before, std::min(end, after) - before,
+                       workspaces_[thread]);
       }
+      before = after;
     }
   });
 }
 
-Matmul::RowRange Matmul::range_of(uint32_t row, uint32_t rows) {
+void Matmul::multiply_tiles(const Rows& x, const Batch& batch, uint32_t first, uint32_t end,
+                            Workspace& workspace) const {
+  for (uint32_t row = 0; row < batch.rows; row += kRowsAtOnce) {
+    const RowRange range = range_of(row, batch);
+    uint32_t before = 0;  // tiles of the products before
+    for (const Product& product : batch.products) {
+      const uint32_t after = before + tiles(*product.linear);
+      for (uint32_t tile = std::max(first, before); tile < std::min(end, after); ++tile) {
+        multiply_tile(x, range, product, tile - before, workspace);
+      }
+      before = after;
+    }
+  }
+}
+
+Matmul::RowRange Matmul::range_of(uint32_t row, const Batch& batch) {
   const uint32_t first = row / kRowsAtOnce * kRowsAtOnce;
-  return {first, std::min(rows - first, kRowsAtOnce)};
+  return {batch.first + first, std::min(batch.rows - first, kRowsAtOnce)};
 }
 
 ActivationBlock* Matmul::blocks_of(RowRange range, uint32_t cols) const {
   return quantized_.data() + size_t{range.first} * ceil_div(cols, kActivationColumns);
 }
 
-void Matmul::quantize(const Rows& x, uint32_t rows) {
-  const uint32_t tasks = std::min(rows, pool_.threads() * kTasksPerThread);
-  pool_.run(tasks, [&](uint32_t task, uint32_t) {
-    for (uint32_t row = rows * task / tasks; row < rows * (task + 1) / tasks; ++row) {
-      const RowRange range = range_of(row, rows);
-      quantize_row(x.values(row), blocks_of(range, x.cols) + (row - range.first), range.count);
-    }
-  });
+void Matmul::quantize(const Rows& x, std::span<const Batch> batches) {
+  for (const Batch& batch : batches) {
+    const bool is_wanted = std::ranges::any_of(
+        batch.products, [](const Product& p) { return is_quantized(*p.linear); });
+    if (!is_wanted) continue;
+    const uint32_t tasks = std::min(batch.rows, pool_.threads() * kTasksPerThread);
+    pool_.run(tasks, [&](uint32_t task, uint32_t) {
+      const uint32_t end = batch.rows * (task + 1) / tasks;
+      for (uint32_t i = batch.rows * task / tasks; i < end; ++i) {
+        const RowRange range = range_of(i, batch);
+        const uint32_t row = batch.first + i;
+        quantize_row(x.values(row), blocks_of(range, x.cols) + (row - range.first), range.count);
+      }
+    });
+  }
 }
 
 void Matmul::multiply_tile(const Rows& x, RowRange range, const Product& product, uint32_t tile,

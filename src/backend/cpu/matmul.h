@@ -31,12 +31,21 @@ struct Linear {
 // A vector of the model (a norm, a bias) as floats.
 [[nodiscard]] Result<std::vector<float>> decode_vector(const model::Weight& weight);
 
+// A row of a matrix that can be read.
+void decode_row(const model::Weight& matrix, uint32_t row, std::span<float> out);
+
 enum class Store : uint8_t { kAssign, kAdd };
 
 struct Product {
   const Linear* linear;
   Rows y;
   Store store = Store::kAssign;
+};
+
+// Neighbouring rows of x that are multiplied with the same matrices.
+struct Batch {
+  uint32_t first, rows;
+  std::span<const Product> products;
 };
 
 class Matmul {
@@ -48,6 +57,9 @@ class Matmul {
   // Each product's y = W x + bias, or y += W x + bias, for the first `rows` rows of x. All weights
   // are as wide as x. A result's bits depend on its own row of x alone.
   void run(const Rows& x, uint32_t rows, std::span<const Product> products);
+  // The same for batches of rows one behind the other; results come to the rows of y with the
+  // numbers of those of x.
+  void run(const Rows& x, std::span<const Batch> batches);
 
   [[nodiscard]] uint64_t size_bytes() const;
 
@@ -64,11 +76,14 @@ class Matmul {
     uint32_t first, count;
   };
 
-  void quantize(const Rows& x, uint32_t rows);
-  // The one of `rows` rows that `row` is in.
-  [[nodiscard]] static RowRange range_of(uint32_t row, uint32_t rows);
+  void quantize(const Rows& x, std::span<const Batch> batches);
+  // The rows of the batch that are multiplied together with `row`.
+  [[nodiscard]] static RowRange range_of(uint32_t row, const Batch& batch);
   // Where its activations are, quantised: [cols / kActivationColumns, range.count].
   [[nodiscard]] ActivationBlock* blocks_of(RowRange range, uint32_t cols) const;
+  // Tiles [first, end) of those of all the batch's matrices.
+  void multiply_tiles(const Rows& x, const Batch& batch, uint32_t first, uint32_t end,
+                      Workspace& workspace) const;
   void multiply_tile(const Rows& x, RowRange range, const Product& product, uint32_t tile,
                      Workspace& workspace) const;
 

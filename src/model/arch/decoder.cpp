@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "formats/quote.h"
+#include "model/arch/mixture.h"
 #include "model/rope.h"
 
 namespace weft::model {
@@ -21,10 +22,10 @@ constexpr std::string_view kKeys[] = {
     "attention.head_count", "attention.head_count_kv", "attention.key_length",
     "attention.value_length", "attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon",
     "attention.sliding_window", "attention.scale", "expert_count", "expert_used_count",
-    "activation", "tied", "rope.part", "rope.dimension_count", "rope.freq_base",
-    "rope.scale_linear", "rope.scaling.type", "rope.scaling.factor", "rope.scaling.attn_factor",
-    "rope.scaling.original_context_length", "rope.scaling.yarn_beta_fast",
-    "rope.scaling.yarn_beta_slow",
+    "expert_feed_forward_length", "activation", "tied", "rope.part", "rope.dimension_count",
+    "rope.freq_base", "rope.scale_linear", "rope.scaling.type", "rope.scaling.factor",
+    "rope.scaling.attn_factor", "rope.scaling.original_context_length",
+    "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow",
     // These inform.
     "tensor_data_layout", "rope.scaling.finetuned"};
 
@@ -225,6 +226,17 @@ Result<void> read_mlp(Source& source, uint32_t index, uint32_t embd, LayerSpec& 
   return {};
 }
 
+// The mixture of layers that have one, with the width of its shared expert.
+Result<Mlp> read_sparse_mlp(const Source& source, const Recipe& recipe, const Mlp& dense) {
+  Mlp mlp = dense;
+  WEFT_ASSIGN(mlp.mixture, read_mixture(source, recipe));
+  mlp.ff = 0;
+  if (mlp.mixture && recipe.routing->shared) {
+    WEFT_ASSIGN(mlp.ff, source.count("expert_shared_feed_forward_length", kAny / 2));
+  }
+  return mlp;
+}
+
 Result<void> read_layers(Source& source, const Recipe& recipe, ModelSpec& spec) {
   WEFT_ASSIGN(const Attention attention, read_attention(source, spec, recipe));
   if (attention.rope.max_context != 0) {
@@ -235,19 +247,28 @@ Result<void> read_layers(Source& source, const Recipe& recipe, ModelSpec& spec) 
   const auto usual_ff = recipe.ff_of_embd == 0 ? std::optional<uint32_t>()
                                                : recipe.ff_of_embd * std::min(spec.embd, kAny / 8);
   WEFT_ASSIGN(mlp.ff, source.count("feed_forward_length", kAny / 2, usual_ff));
+  WEFT_ASSIGN(const Mlp sparse, read_sparse_mlp(source, recipe, mlp));
   WEFT_ASSIGN(const uint32_t n_layers, source.count("block_count", kAny));
   for (uint32_t i = 0; i < n_layers; ++i) {
-    LayerSpec layer{.attention = attention, .mlp = mlp, .parallel = recipe.parallel};
+    WEFT_ASSIGN(const bool routes, has_router(source, i));
+    const bool is_sparse = sparse.mixture && routes;
+    LayerSpec layer{
+        .attention = attention, .mlp = is_sparse ? sparse : mlp, .parallel = recipe.parallel};
     WEFT_TRY(read_norms(source, recipe, i, spec.embd, layer));
     WEFT_TRY(read_qkv(source, recipe, i, spec.embd, layer));
     WEFT_ASSIGN(layer.attn_output, source.matrix(in_block(i, "attn_output.weight"), spec.embd,
                                                  attention.n_heads * attention.head_dim));
     WEFT_ASSIGN(layer.attn_output_bias,
                 source.vector_if_present(in_block(i, "attn_output.bias"), spec.embd));
-    WEFT_TRY(read_mlp(source, i, spec.embd, layer));
+    WEFT_TRY(is_sparse ? read_experts(source, i, spec.embd, layer)
+                       : read_mlp(source, i, spec.embd, layer));
     spec.layers.push_back(std::move(layer));
   }
-  return {};
+  const bool is_used = std::ranges::any_of(
+      spec.layers, [](const LayerSpec& layer) { return layer.mlp.mixture.has_value(); });
+  if (!sparse.mixture || is_used) return {};
+  return fail("{} is {}, and no layer has a router.", source.file().describe("expert_count"),
+              sparse.mixture->experts);
 }
 
 Result<void> read_output(Source& source, ModelSpec& spec) {
@@ -291,11 +312,6 @@ Result<bool> is_sliding(const Source& source, uint32_t layer, bool otherwise) {
 
 Result<ModelSpec> read_decoder(Source& source, const Recipe& recipe) {
   ModelSpec spec{.norm = recipe.norm};
-  WEFT_ASSIGN(const uint32_t experts, source.count_or_zero("expert_count"));
-  if (experts > 0) {
-    return fail("{} is {}: mixtures of experts are not supported.",
-                source.file().describe("expert_count"), experts);
-  }
   WEFT_ASSIGN(spec.context, source.count("context_length", kAny));
   WEFT_ASSIGN(spec.embd, source.count("embedding_length", kAny));
   const bool is_rms = recipe.norm == NormKind::kRms;

@@ -15,6 +15,13 @@ enum class QkvRows : uint8_t {
   kByKvHead,         // for each KV head: its query heads, its k, its v
 };
 
+// How a mixture chooses; `shared`: besides its experts there is one for all rows.
+struct Routing {
+  Router router = Router::kSoftmax;
+  bool normalized = true;
+  bool shared = false;
+};
+
 struct Recipe {
   NormKind norm = NormKind::kRms;
   RopePairs gguf_pairs = RopePairs::kHalf;
@@ -30,7 +37,8 @@ struct Recipe {
   bool post_norms = false;
   QkNorm qk_norm = QkNorm::kNone;
   QkvRows hf_qkv = QkvRows::kBehindEachOther;
-  uint32_t kv_heads = 0;    // instead of what the file says, where not 0
+  std::optional<Routing> routing;  // of layers that have a router; none: there are no mixtures
+  uint32_t kv_heads = 0;           // instead of what the file says, where not 0
   uint32_t ff_of_embd = 0;  // the MLP's width in embeddings where the file does not say; 0: it must
 };
 

@@ -6,6 +6,7 @@ logits.safetensors with the tokens and, computed in f32, the logits of a few pro
 Run: python3 make_models.py [NAME...], in this folder."""
 import json
 import pathlib
+import re
 import sys
 
 import gguf
@@ -65,6 +66,9 @@ MODELS = {
     "smollm3": ("SmolLM3", dict(GROUPED, num_hidden_layers=4)),
     "granite": ("Granite", dict(GROUPED, embedding_multiplier=3.0, attention_multiplier=0.2,
                                 residual_multiplier=0.5, logits_scaling=2.0)),
+    "mixtral": ("Mixtral", dict(GROUPED, num_local_experts=5, num_experts_per_tok=2)),
+    "qwen3moe": ("Qwen3Moe", dict(GROUPED, num_experts=7, num_experts_per_tok=3, head_dim=12,
+                                  moe_intermediate_size=24, norm_topk_prob=True)),
 }
 MODEL_CLASSES = {"Gemma3Text": "Gemma3ForCausalLM", "GPT2": "GPT2LMHeadModel"}
 
@@ -113,6 +117,8 @@ GGUF = {
     "starcoder2": ("STARCODER2", lambda c: {"attention.sliding_window": c.sliding_window}),
     "command-r": ("COMMAND_R", lambda c: {"logit_scale": c.logit_scale}),
     "smollm3": ("SMOLLM3", lambda c: {}),
+    "mixtral": ("LLAMA", lambda c: {}),
+    "qwen3moe": ("QWEN3MOE", lambda c: {"expert_feed_forward_length": c.moe_intermediate_size}),
     "granite": ("GRANITE", lambda c: {"embedding_scale": c.embedding_multiplier,
                                       "residual_scale": c.residual_multiplier,
                                       "attention.scale": c.attention_multiplier,
@@ -132,6 +138,8 @@ def common_keys(c):
             "attention.layer_norm_rms_epsilon": getattr(c, "rms_norm_eps", None),
             "attention.layer_norm_epsilon": getattr(c, "layer_norm_eps", None)
             or getattr(c, "layer_norm_epsilon", None) or getattr(c, "norm_epsilon", None),
+            "expert_count": getattr(c, "num_local_experts", None) or getattr(c, "num_experts", None),
+            "expert_used_count": getattr(c, "num_experts_per_tok", None),
             "vocab_size": c.vocab_size}
     return {name: value for name, value in keys.items() if value is not None}
 
@@ -203,6 +211,20 @@ def gguf_tensor(name, array, c, arch):
     return array
 
 
+def with_merged_experts(arrays):
+    """Matrices of one layer's experts become one array, named as the converter names it."""
+    merged, parts = {}, {}
+    for name, array in arrays.items():
+        part = re.fullmatch(r"(.*\.experts\.)(\d+)\.(.*)", name)
+        if part is None:
+            merged[name] = array
+        else:
+            parts.setdefault(part[1] + part[3], {})[int(part[2])] = array
+    for name, experts in parts.items():
+        merged[name] = np.stack([experts[i] for i in range(len(experts))])
+    return merged
+
+
 def add_number(writer, key, value):
     if isinstance(value, bool):
         writer.add_bool(key, value)
@@ -225,11 +247,12 @@ def save_gguf(name, model, folder):
     for key, value in {**common_keys(c), **rope_keys(c), **more_keys(c)}.items():
         add_number(writer, f"{label}.{key}", value)
     names = gguf.get_tensor_name_map(kind, c.num_hidden_layers)
-    for theirs, tensor in load_file(folder / "model.safetensors").items():
+    arrays = {theirs: gguf_tensor(theirs, tensor.float().numpy(), c, arch)
+              for theirs, tensor in load_file(folder / "model.safetensors").items()}
+    for theirs, array in with_merged_experts(arrays).items():
         ours = names.get_name(theirs, try_suffixes=(".weight", ".bias"))
         assert ours is not None, theirs
-        array = gguf_tensor(theirs, tensor.float().numpy(), c, arch)
-        if array.ndim == 1:
+        if array.ndim == 1 or ours.endswith("ffn_gate_inp.weight"):
             writer.add_tensor(ours, array)
         else:
             bits = torch.from_numpy(np.ascontiguousarray(array)).bfloat16().view(torch.uint8).numpy()
