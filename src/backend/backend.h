@@ -42,6 +42,9 @@ enum class Output : uint8_t {
   kAllLogits,  // logits of all its rows
 };
 
+// A model that is recurrent (ModelSpec::is_recurrent) keeps a state in each slot: a step that
+// begins at position 0 begins it anew, another goes on from the row that was computed last in the
+// slot, which is the one before its own.
 struct SequenceStep {
   uint32_t slot;                     // [0, max_sequences): the same for all of a sequence's steps
   std::span<const Token> tokens;     // empty: one row, whose token was chosen last for the slot
@@ -64,6 +67,7 @@ struct SequenceOutput {
 struct Memory {
   uint64_t weights = 0;  // on the device; on the CPU also what stays in the mapped file
   uint64_t kv = 0;
+  uint64_t states = 0;  // of recurrent layers, for every slot
   uint64_t activations = 0;
 };
 

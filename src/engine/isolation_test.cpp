@@ -9,6 +9,7 @@
 #include "engine/model.h"
 #include "engine/testing/ask.h"
 #include "gpu/adapter.h"
+#include "testing/source_path.h"
 #include "testing/tiny_model.h"
 
 namespace weft::engine {
@@ -24,15 +25,27 @@ const std::array<sample::Params, 5> kSamplings = {{
     {.temperature = 0.8F, .repeat_penalty = 1.3F, .seed = 8},
 }};
 
-class Isolation : public ::testing::TestWithParam<const char*> {
+struct Case {
+  const char* name;
+  const char* device;
+  bool recurrent;
+};
+
+class Isolation : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     const auto adapters = gpu::list_adapters();
-    if (std::string_view(GetParam()) == "gpu" && (!adapters || adapters->empty())) {
+    if (std::string_view(GetParam().device) == "gpu" && (!adapters || adapters->empty())) {
       GTEST_SKIP() << "no GPU adapter";
     }
     auto loaded = LoadedModel::load(
-        {.path = tiny_.path(), .device = GetParam(), .batch = 48, .max_sequences = 3}, {});
+        {.path = GetParam().recurrent ? testing::source_path("testing/models/qwen35/model.gguf")
+                                      : tiny_.path(),
+         .device = GetParam().device,
+         .context = 256,
+         .batch = 48,
+         .max_sequences = 3},
+        {});
     ASSERT_TRUE(loaded) << loaded.error().message();
     model_ = std::move(*loaded);
     engine_ = std::make_unique<Engine>(model_->backend(), nullptr, EngineOptions{});
@@ -41,7 +54,7 @@ class Isolation : public ::testing::TestWithParam<const char*> {
   // Prompts of the same seed are equal, of others differ from the second block on.
   [[nodiscard]] static Request request_of(const sample::Params& sampling, Token seed) {
     Request request = {.sampling = sampling, .max_tokens = 40};
-    for (Token token = 0; token < 70; ++token) request.prompt.push_back(token * 3 % 256);
+    for (Token token = 0; token < 70; ++token) request.prompt.push_back(token * 3 % 96);
     request.prompt[40] = seed;
     return request;
   }
@@ -112,8 +125,10 @@ TEST_P(Isolation, WhatWasCancelledChangesNothing) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, Isolation, ::testing::Values("cpu", "gpu"),
-                         [](const auto& device) { return std::string(device.param); });
+INSTANTIATE_TEST_SUITE_P(Devices, Isolation,
+                         ::testing::Values(Case{"cpu", "cpu", false}, Case{"gpu", "gpu", false},
+                                           Case{"cpu_recurrent", "cpu", true}),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace weft::engine

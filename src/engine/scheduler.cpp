@@ -155,7 +155,7 @@ void Scheduler::submit() {
   for (Sequence* sequence : prompts) {
     if (rows_left == 0) break;
     take_rows(*sequence, std::min(rows_left, sequence->rows_ready()));
-    cache_.insert(sequence->tokens, sequence->whole_blocks());
+    keep_blocks(*sequence);
   }
   if (step.empty()) return;
   backend_.submit(step);
@@ -224,10 +224,16 @@ void Scheduler::preempt_youngest() {
   waiting_.push_front(std::move(sequence));
 }
 
+// For whoever begins alike, unless that takes more than keys and values.
+void Scheduler::keep_blocks(const Sequence& sequence) {
+  if (backend_.spec().is_recurrent()) return;
+  cache_.insert(sequence.tokens, sequence.whole_blocks());
+}
+
 // Whole blocks stay in the cache for whoever begins alike, this sequence too. Rows under way may
 // still write to the others; the backend does so before the rows of any later step.
 void Scheduler::release(Sequence& sequence) {
-  cache_.insert(sequence.tokens, sequence.whole_blocks());
+  keep_blocks(sequence);
   for (const kv::Block block : sequence.blocks) pool_.release(block);
   sequence.blocks.clear();
   sequence.submitted = 0;

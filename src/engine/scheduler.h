@@ -61,6 +61,7 @@ class Scheduler {
   void fail_all(const Error& error);
 
   void preempt_youngest();
+  void keep_blocks(const Sequence& sequence);
   void release(Sequence& sequence);
   void finish(Sequence& sequence, FinishReason reason, std::string detail);
   [[nodiscard]] Sequence* find_running(RequestId id);

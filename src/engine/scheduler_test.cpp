@@ -135,11 +135,13 @@ TEST(Scheduler, StopTokensEndTheTextAndAreNoPartOfIt) {
 }
 
 // Many at once, of all kinds, on few slots and few blocks: each as if alone.
-class Together : public ::testing::TestWithParam<std::tuple<uint32_t, uint32_t, uint32_t>> {};
+class Together : public ::testing::TestWithParam<std::tuple<uint32_t, uint32_t, uint32_t, bool>> {};
 
 TEST_P(Together, EachIsAnsweredAsIfAlone) {
-  const auto [max_sequences, kv_blocks, max_in_flight] = GetParam();
-  Bench bench(small(max_sequences, kv_blocks, max_in_flight));
+  const auto [max_sequences, kv_blocks, max_in_flight, recurrent] = GetParam();
+  FakeBackendOptions options = small(max_sequences, kv_blocks, max_in_flight);
+  options.recurrent = recurrent;
+  Bench bench(options);
   std::mt19937 random(5);
   std::map<RequestId, Request> requests;
   for (uint32_t i = 0; i < 40; ++i) {
@@ -180,10 +182,11 @@ TEST_P(Together, EachIsAnsweredAsIfAlone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Scheduler, Together,
-                         ::testing::Values(std::tuple{1, 16, 1}, std::tuple{4, 64, 1},
-                                           std::tuple{4, 8, 1},  // six blocks are one's most
-                                           std::tuple{4, 64, 3}, std::tuple{4, 8, 3},
-                                           std::tuple{8, 10, 2}));
+                         ::testing::Values(std::tuple{1, 16, 1, false}, std::tuple{4, 64, 1, false},
+                                           std::tuple{4, 8, 1, false},  // six are one's most
+                                           std::tuple{4, 64, 3, false}, std::tuple{4, 8, 3, false},
+                                           std::tuple{8, 10, 2, false}, std::tuple{1, 16, 1, true},
+                                           std::tuple{4, 8, 3, true}, std::tuple{8, 64, 4, true}));
 
 TEST(Scheduler, PutsTheYoungestBackWhenBlocksRunOut) {
   for (const uint32_t max_in_flight : {1, 3}) {
@@ -271,6 +274,19 @@ TEST(Scheduler, EqualBeginningsAreComputedOnce) {
   const Answer& second = bench.run_one(turn);
   EXPECT_EQ(second.finish->usage.cached_tokens, 96U);
   EXPECT_EQ(second.tokens, bench.backend.expected_tokens(turn.prompt, 20));
+}
+
+// Keys and values of a beginning are not enough to go on from it.
+TEST(Scheduler, EqualBeginningsAreComputedAgainWhereLayersAreRecurrent) {
+  FakeBackendOptions options = small();
+  options.recurrent = true;
+  Bench bench(options);
+  const Request request = {.prompt = prompt_of(100, 1), .sampling = greedy(), .max_tokens = 20};
+  const std::vector<Token> first = bench.run_one(request).tokens;
+  EXPECT_EQ(first, bench.backend.expected_tokens(request.prompt, 20));
+  const Answer& again = bench.run_one(request);
+  EXPECT_EQ(again.tokens, first);
+  EXPECT_EQ(again.finish->usage.cached_tokens, 0U);
 }
 
 TEST(Scheduler, APromptThatIsCachedWholeStillComputesItsLastToken) {

@@ -11,6 +11,7 @@
 #include "formats/dequantize.h"
 #include "formats/quote.h"
 #include "model/arch/arch.h"
+#include "model/convert_delta_net.h"
 #include "model/load.h"
 #include "model/rope.h"
 
@@ -29,8 +30,10 @@ struct Change {
   uint32_t permute_heads = 0;  // rows of so many heads, see GgufRows; 0: they stay
   uint32_t group_queries = 0;  // query heads a KV head in a group, of group_kv_heads; 0: likewise
   uint32_t group_kv_heads = 0;
+  std::optional<HeadMove> heads;
   bool to_f32 = false;
-  float offset = 0;  // where to_f32
+  float offset = 0;           // where to_f32
+  bool is_logarithm = false;  // where to_f32: x becomes -exp(x)
 };
 
 // The row (of a vector: the element) that comes to place `row` of `rows`.
@@ -88,10 +91,16 @@ Result<std::span<const std::byte>> changed(const TensorView& tensor, const Chang
   if (change.permute_heads != 0 || change.group_queries != 0) {
     data = made = with_moved_rows(data, change, tensor.n_dims == 1 ? tensor.cols() : tensor.rows());
   }
+  if (change.heads) {
+    WEFT_ASSIGN(made, with_moved_heads(tensor, *change.heads));
+    data = made;
+  }
   if (!change.to_f32) return data;
   std::vector<float> values(tensor.elements());
   WEFT_TRY(formats::dequantize(tensor.type, data, values));
-  for (float& value : values) value += change.offset;
+  for (float& value : values) {
+    value = change.is_logarithm ? -std::exp(value) : value + change.offset;
+  }
   const auto bytes = std::as_bytes(std::span(values));
   made.assign(bytes.begin(), bytes.end());
   return made;
@@ -140,12 +149,20 @@ std::optional<Mixture> mixture_in(const ModelSpec& spec) {
   return std::nullopt;
 }
 
+// There is one in every network.
+const LayerSpec& first_with_attention(const ModelSpec& spec) {
+  return *std::ranges::find_if(spec.layers,
+                               [](const LayerSpec& layer) { return !layer.delta_net; });
+}
+
+constexpr std::string_view kSections = "rope.dimension_sections";
+
 class Converter {
  public:
   Converter(const HfFolder& folder, const Architecture& architecture, const ModelSpec& spec)
       : architecture_(architecture),
         spec_(spec),
-        first_(spec.layers.front()),
+        first_(first_with_attention(spec)),
         mixture_(mixture_in(spec)),
         file_(folder, architecture.gguf, architecture.layout) {}
 
@@ -161,6 +178,7 @@ class Converter {
     WEFT_TRY(set_widths());
     WEFT_TRY(set_more());
     WEFT_TRY(set_rope());
+    set_delta_net_keys(spec_, architecture_.gguf, image_.metadata);
     for (const std::string_view name : file_.tensor_names()) WEFT_TRY(add_tensor(name));
     return std::move(image_);
   }
@@ -176,7 +194,7 @@ class Converter {
     image_.metadata.set("general.type", "model");
     image_.metadata.set("general.name", spec_.name);
     image_.metadata.set("general.quantization_version", 2U);
-    const FileType type = file_type_of(spec_.layers.front().attn_output.tensor.type);
+    const FileType type = file_type_of(first_.attn_output.tensor.type);
     image_.metadata.set("general.file_type", static_cast<uint32_t>(type));
   }
 
@@ -249,11 +267,23 @@ class Converter {
     if (parameters->contains("rope_theta")) {
       set("rope.freq_base", parameters->at("rope_theta").get<float>());
     }
+    if (std::ranges::find(architecture_.keys, kSections) != architecture_.keys.end()) {
+      set_sections(*parameters);
+    }
     const json* local = rope_parameters(*file_.config(), "sliding_attention");
     if (local != parameters && local->contains("rope_theta")) {
       set("rope.freq_base_swa", local->at("rope_theta").get<float>());
     }
     return set_scaling(*parameters);
+  }
+
+  // Readers want four of them, those of the family where the folder has none.
+  void set_sections(const json& parameters) {
+    const std::vector<int32_t> usual{11, 11, 10};
+    auto sections = parameters.value("mrope_section", usual);
+    sections.resize(4);
+    image_.metadata.set(fmt::format("{}.{}", architecture_.gguf, kSections),
+                        std::span<const int32_t>(sections));
   }
 
   Result<void> set_scaling(const json& parameters) {
@@ -329,7 +359,8 @@ class Converter {
   static std::optional<ExpertName> expert_in(const std::string& name) {
     const size_t end = name.rfind('.');
     const size_t dot = name.rfind('.', end - 1);
-    if (!name.starts_with("blk.") || dot == std::string::npos) return std::nullopt;
+    constexpr std::string_view kBlock = "blk.";
+    if (!name.starts_with(kBlock) || dot < kBlock.size()) return std::nullopt;  // the layer's
     uint32_t number = 0;
     const auto [last, error] = std::from_chars(&name[dot + 1], &name[end], number);
     if (error != std::errc() || last != &name[end]) return std::nullopt;
@@ -362,7 +393,9 @@ class Converter {
     const GgufRows& rows = architecture_.gguf_rows;
     Change change{.transpose = file_.is_transposed(tensor.name),
                   .to_f32 = !is_quantizable(tensor),
-                  .offset = has("norm.weight") ? rows.norm_offset : 0};
+                  .offset = has("norm.weight") && !has(".ssm_norm.") ? rows.norm_offset : 0,
+                  .is_logarithm = has(".ssm_a") && !has(".ssm_alpha.")};
+    if (const DeltaNet* net = first_delta_net(spec_)) change.heads = head_move(tensor.name, *net);
     if (rows.permutes_qk && has(".attn_q.")) change.permute_heads = attention.n_heads;
     if (rows.permutes_qk && has(".attn_k.")) change.permute_heads = attention.n_kv_heads;
     if (rows.groups_qkv && has(".attn_qkv.")) {

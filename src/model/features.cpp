@@ -19,15 +19,18 @@ void add_features(std::set<Feature>& out, const LayerSpec& layer) {
   add_if(out, !layer.attn_norm || (!layer.ffn_norm && !layer.parallel), kNoPreNorm);
   add_if(out, layer.attn_post_norm || layer.ffn_post_norm, kPostNorm);
   add_if(out, layer.parallel, kParallelLayer);
+  add_if(out, layer.mlp.activation != Activation::kSilu, kGelu);
+  add_if(out, !layer.mlp.gated, kUngatedMlp);
+  add_if(out, layer.mlp.mixture.has_value(), kMixture);
+  add_if(out, layer.delta_net.has_value(), kDeltaNet);
+  if (layer.delta_net) return;
+  add_if(out, layer.attn_gate.has_value(), kAttentionGate);
   add_if(out, attention.qk_norm == QkNorm::kHead, kHeadQkNorm);
   add_if(out, attention.qk_norm == QkNorm::kWhole, kWholeQkNorm);
   add_if(out, attention.softcap != 0, kAttentionSoftcap);
   add_if(out, attention.window != 0, kSlidingWindow);
   add_if(out, attention.rope.dims == 0, kNoRotation);
   add_if(out, attention.rope.magnitude != 1, kRotationMagnitude);
-  add_if(out, layer.mlp.activation != Activation::kSilu, kGelu);
-  add_if(out, !layer.mlp.gated, kUngatedMlp);
-  add_if(out, layer.mlp.mixture.has_value(), kMixture);
 }
 
 }  // namespace
@@ -74,6 +77,10 @@ std::string_view name(Feature feature) {
       return "soft caps of logits";
     case kOutputBias:
       return "biases of the output head";
+    case kDeltaNet:
+      return "Gated DeltaNet layers";
+    case kAttentionGate:
+      return "gates of attention";
   }
   return "unknown features";
 }

@@ -32,6 +32,8 @@ enum class Feature : uint8_t {
   kLogitScale,
   kLogitSoftcap,
   kOutputBias,
+  kDeltaNet,
+  kAttentionGate,
 };
 [[nodiscard]] std::string_view name(Feature feature);  // "sliding windows", as in "computes no ..."
 

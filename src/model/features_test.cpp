@@ -37,6 +37,8 @@ const Case kCases[] = {
     {Feature::kLogitScale, [](ModelSpec& m) { m.logit_scale = 2; }},
     {Feature::kLogitSoftcap, [](ModelSpec& m) { m.logit_softcap = 30; }},
     {Feature::kOutputBias, [](ModelSpec& m) { m.output_bias = m.output_norm; }},
+    {Feature::kDeltaNet, [](ModelSpec& m) { m.layers[1].delta_net.emplace(); }},
+    {Feature::kAttentionGate, [](ModelSpec& m) { m.layers[1].attn_gate = m.layers[1].attn_q; }},
 };
 
 TEST(Features, OfThePlainNetworkAreNone) {

@@ -15,9 +15,11 @@ using nlohmann::json;
 
 Result<std::optional<formats::TensorView>> view_of(const std::string& name,
                                                    formats::TensorType type,
-                                                   std::span<const uint64_t> shape,
+                                                   std::vector<uint64_t> shape,
                                                    std::span<const std::byte> data,
                                                    uint64_t offset) {
+  // The kernel of a convolution within channels: [channels, 1, taps].
+  if (shape.size() == 3 && shape[1] == 1) shape.erase(shape.begin() + 1);
   formats::TensorView view{.name = name,
                            .type = type,
                            .n_dims = 0,

@@ -105,11 +105,19 @@ const json* field(const json& config, std::string_view name) {
   return found == config.end() || found->is_null() ? nullptr : &*found;
 }
 
+// Without ".weight" or ".bias".
+std::string_view stem_of(std::string_view name) {
+  for (const std::string_view suffix : {".weight", ".bias"}) {
+    if (name.ends_with(suffix)) return name.substr(0, name.size() - suffix.size());
+  }
+  return name;
+}
+
 // "blk.12.ffn_up.7.weight" in parts.
 struct Role {
   std::string pattern;                    // "blk.{}.ffn_up.{}"
   std::vector<std::string_view> numbers;  // "12", "7": of layer and expert, where there are any
-  std::string_view suffix;                // ".weight"
+  std::string_view suffix;                // ".weight", or empty
 };
 
 bool is_number(std::string_view text) {
@@ -117,9 +125,9 @@ bool is_number(std::string_view text) {
 }
 
 Role parse_role(std::string_view name) {
-  const size_t dot = name.rfind('.');
-  Role role{.suffix = name.substr(dot)};
-  for (std::string_view rest = name.substr(0, dot); !rest.empty();) {
+  const std::string_view stem = stem_of(name);
+  Role role{.suffix = name.substr(stem.size())};
+  for (std::string_view rest = stem; !rest.empty();) {
     const size_t end = std::min(rest.find('.'), rest.size());
     const std::string_view part = rest.substr(0, end);
     if (is_number(part)) role.numbers.push_back(part);
@@ -141,13 +149,32 @@ std::string filled(std::string_view pattern, std::span<const std::string_view> n
   return name;
 }
 
+// The fields of the part for text among those of the whole.
+json flattened(const json& config) {
+  json out = config;
+  out.erase("text_config");
+  out.erase("vision_config");
+  const auto text = config.find("text_config");
+  if (text != config.end() && text->is_object()) out.update(*text);
+  return out;
+}
+
+constexpr std::string_view kBody = "model.";
+
 }  // namespace
+
+HfModel::HfModel(const HfFolder& folder, std::string_view architecture, const HfLayout& layout)
+    : folder_(folder),
+      config_(layout.text_part.empty() ? folder.config() : flattened(folder.config())),
+      architecture_(architecture),
+      layout_(layout),
+      has_text_part_(!layout.text_part.empty() && folder.config().contains("text_config")) {}
 
 const json* HfModel::find(std::string_view key) const {
   for (const std::span<const HfName> names : {layout_.fields, std::span<const HfName>(kFields)}) {
     for (const HfName& name : names) {
       if (name.ours != key) continue;
-      if (const json* value = field(folder_.config(), name.theirs)) return value;
+      if (const json* value = field(config_, name.theirs)) return value;
     }
   }
   return nullptr;
@@ -158,7 +185,7 @@ std::string HfModel::describe(std::string_view key) const {
   for (const std::span<const HfName> names : {std::span<const HfName>(kFields), layout_.fields}) {
     for (const HfName& name : names) {
       if (name.ours != key) continue;
-      if (shown == key || field(folder_.config(), name.theirs) != nullptr) shown = name.theirs;
+      if (shown == key || field(config_, name.theirs) != nullptr) shown = name.theirs;
     }
   }
   return fmt::format("Field {} of 'config.json'", quote(shown));
@@ -195,13 +222,21 @@ Result<std::string> HfModel::text(std::string_view key) const {
   return fail("{} is {}, and a text was wanted.", describe(key), quote(value->dump()));
 }
 
+// Its name there, of what is called so where there is text alone.
+std::string HfModel::in_folder(std::string name) const {
+  if (has_text_part_ && name.starts_with(kBody)) name.replace(0, kBody.size(), layout_.text_part);
+  return name;
+}
+
 std::string HfModel::tensor_name(std::string_view name) const {
   const Role role = parse_role(name);
   std::string first;  // of the names that it may have
   for (const std::span<const HfName> names : {layout_.tensors, std::span<const HfName>(kTensors)}) {
     for (const HfName& alias : names) {
-      if (alias.ours != role.pattern) continue;
-      const std::string theirs = filled(alias.theirs, role.numbers).append(role.suffix);
+      const bool is_whole = alias.ours == role.pattern + std::string(role.suffix);
+      if (!is_whole && alias.ours != role.pattern) continue;
+      std::string theirs = in_folder(filled(alias.theirs, role.numbers));
+      if (!is_whole) theirs += role.suffix;
       if (folder_.has(theirs)) return theirs;
       if (first.empty()) first = theirs;
     }
@@ -211,8 +246,11 @@ std::string HfModel::tensor_name(std::string_view name) const {
 }
 
 std::optional<std::string> HfModel::gguf_name(std::string_view tensor) const {
-  if (!tensor.contains('.')) return std::nullopt;
-  const Role role = parse_role(tensor);
+  std::string name(tensor);
+  if (has_text_part_ && name.starts_with(layout_.text_part)) {
+    name.replace(0, layout_.text_part.size(), kBody);
+  }
+  const Role role = parse_role(name);
   for (const std::span<const HfName> names : {layout_.tensors, std::span<const HfName>(kTensors)}) {
     for (const HfName& alias : names) {
       if (alias.theirs != role.pattern) continue;
@@ -255,7 +293,7 @@ Result<void> HfModel::expect_only_keys(std::span<const std::string_view> known) 
     }
     return false;
   };
-  for (const auto& [name, value] : folder_.config().items()) {
+  for (const auto& [name, value] : config_.items()) {
     if (value.is_null() || is_known(name)) continue;
     return fail(
         "Field {} of 'config.json' is not known for architecture '{}', and may change what it "

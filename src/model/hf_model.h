@@ -7,7 +7,8 @@
 namespace weft::model {
 
 // Our name of a key or tensor, and that of config.json or the safetensors file. Names of tensors
-// are without ".weight" and ".bias"; "{}" stands for the number of a layer, or of an expert.
+// are without ".weight" and ".bias", but where the two end differently; "{}" stands for the number
+// of a layer, or of an expert.
 struct HfName {
   std::string_view ours;
   std::string_view theirs;
@@ -19,12 +20,14 @@ struct HfLayout {
   std::span<const HfName> tensors;
   std::span<const std::string_view> ignored_tensors;  // parts of names: buffers without effect
   std::span<const std::string_view> transposed;       // our names of matrices stored [cols, rows]
+  // Where a model for more than text has the tensors that others have under "model."; the fields
+  // of its text part are in an object 'text_config'. Empty: there is no such model.
+  std::string_view text_part = {};
 };
 
 class HfModel final : public ModelFile {
  public:
-  HfModel(const HfFolder& folder, std::string_view architecture, const HfLayout& layout)
-      : folder_(folder), architecture_(architecture), layout_(layout) {}
+  HfModel(const HfFolder& folder, std::string_view architecture, const HfLayout& layout);
 
   [[nodiscard]] const std::string& architecture() const override { return architecture_; }
   [[nodiscard]] bool has(std::string_view key) const override { return find(key) != nullptr; }
@@ -40,17 +43,20 @@ class HfModel final : public ModelFile {
   [[nodiscard]] std::vector<std::string_view> tensor_names() const override;
   [[nodiscard]] Result<void> expect_only_keys(
       std::span<const std::string_view> known) const override;
-  [[nodiscard]] const nlohmann::json* config() const override { return &folder_.config(); }
+  [[nodiscard]] const nlohmann::json* config() const override { return &config_; }
 
   // GGUF's name of a tensor of the folder; nothing where it has none.
   [[nodiscard]] std::optional<std::string> gguf_name(std::string_view tensor) const;
 
  private:
   [[nodiscard]] const nlohmann::json* find(std::string_view key) const;
+  [[nodiscard]] std::string in_folder(std::string name) const;
 
   const HfFolder& folder_;
+  nlohmann::json config_;  // fields of text_config among the others
   std::string architecture_;
   const HfLayout& layout_;
+  bool has_text_part_;
 };
 
 }  // namespace weft::model

@@ -73,6 +73,8 @@ Result<Scaling> scaling_of_gguf(Source& source, uint32_t pairs) {
   return scaling;
 }
 
+// Sections say which of three positions (time, height, width of an image) turns a pair. The three
+// are the same for text, so that neither their sizes nor their order matter.
 Result<void> expect_known(const json& parameters) {
   constexpr std::string_view kKnown[] = {"rope_type",
                                          "type",
@@ -89,7 +91,9 @@ Result<void> expect_known(const json& parameters) {
                                          "short_factor",
                                          "long_factor",
                                          "mscale",
-                                         "mscale_all_dim"};
+                                         "mscale_all_dim",
+                                         "mrope_section",
+                                         "mrope_interleaved"};
   for (const auto& [name, value] : parameters.items()) {
     if (value.is_null() || std::ranges::find(kKnown, name) != std::end(kKnown)) continue;
     return fail("The RoPE parameter {} is not known, and may change what the model computes.",

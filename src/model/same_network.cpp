@@ -61,7 +61,17 @@ void compare(Comparison& c, const Mixture& a, const Mixture& b) {
   c.count("that weights of experts add up to one", a.normalized, b.normalized);
 }
 
+void compare(Comparison& c, const DeltaNet& a, const DeltaNet& b) {
+  c.count("the number of heads of k", a.k_heads, b.k_heads);
+  c.count("the number of heads of v", a.v_heads, b.v_heads);
+  c.count("the width of a head of k", a.k_dim, b.k_dim);
+  c.count("the width of a head of v", a.v_dim, b.v_dim);
+  c.count("the length of the convolution", a.taps, b.taps);
+}
+
 void compare(Comparison& c, const LayerSpec& a, const LayerSpec& b) {
+  c.count("that there is no attention", a.delta_net.has_value(), b.delta_net.has_value());
+  if (a.delta_net && b.delta_net) compare(c, *a.delta_net, *b.delta_net);
   compare(c, a.attention, b.attention);
   c.count("the activation", number(a.mlp.activation), number(b.mlp.activation));
   c.count("the width of the MLP", a.mlp.ff, b.mlp.ff);

@@ -1,6 +1,7 @@
 #include "model/source.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "formats/quote.h"
@@ -148,6 +149,16 @@ Result<std::optional<Weight>> Source::vector_if_present(const std::string& name,
   WEFT_ASSIGN(const bool is_there, has_tensor(name));
   if (!is_there) return std::nullopt;
   return vector(name, size);
+}
+
+void Source::ignore_layers_from(uint32_t first) {
+  constexpr std::string_view kBlock = "blk.";
+  for (const std::string_view name : file_.tensor_names()) {
+    if (!name.starts_with(kBlock)) continue;
+    uint32_t layer = 0;
+    std::from_chars(name.data() + kBlock.size(), name.data() + name.size(), layer);
+    if (layer >= first) taken_.emplace(name);
+  }
 }
 
 Result<void> Source::expect_no_more_tensors() const {

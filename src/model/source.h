@@ -55,6 +55,8 @@ class Source {
                                                                 uint32_t size);
   // A tensor that a tied model has no use for.
   void ignore(const std::string& name) { taken_.insert(file_.tensor_name(name)); }
+  // The tensors of a GGUF file's layers from this one on, which are none of the network's.
+  void ignore_layers_from(uint32_t first);
 
   // An error for a tensor that was not taken.
   [[nodiscard]] Result<void> expect_no_more_tensors() const;

@@ -13,16 +13,35 @@ void use_optional(const Use& use, WeightRole role, const std::optional<Weight>& 
   if (weight) use(role, *weight);
 }
 
-void for_each_weight_of(const LayerSpec& layer, const Use& use) {
+void for_each_weight_of(const DeltaNet& net, const Use& use) {
+  for (const Weight* w :
+       {&net.qkv, &net.gate, &net.beta, &net.alpha, &net.conv, &net.decay, &net.dt_bias}) {
+    use(WeightRole::kDeltaNet, *w);
+  }
+  use(WeightRole::kNorm, net.norm);
+  use(WeightRole::kDeltaNet, net.output);
+}
+
+void for_each_weight_of_attention(const LayerSpec& layer, const Use& use) {
   using enum WeightRole;
-  for (const auto* w : {&layer.attn_norm, &layer.attn_norm_bias}) use_optional(use, kNorm, *w);
   for (const Weight* w : {&layer.attn_q, &layer.attn_k, &layer.attn_v}) use(kAttention, *w);
   for (const auto* w : {&layer.attn_q_bias, &layer.attn_k_bias, &layer.attn_v_bias}) {
     use_optional(use, kAttention, *w);
   }
   for (const auto* w : {&layer.attn_q_norm, &layer.attn_k_norm}) use_optional(use, kNorm, *w);
+  use_optional(use, kAttention, layer.attn_gate);
   use(kAttention, layer.attn_output);
   use_optional(use, kAttention, layer.attn_output_bias);
+}
+
+void for_each_weight_of(const LayerSpec& layer, const Use& use) {
+  using enum WeightRole;
+  for (const auto* w : {&layer.attn_norm, &layer.attn_norm_bias}) use_optional(use, kNorm, *w);
+  if (layer.delta_net) {
+    for_each_weight_of(*layer.delta_net, use);
+  } else {
+    for_each_weight_of_attention(layer, use);
+  }
   for (const auto* w : {&layer.attn_post_norm, &layer.ffn_norm, &layer.ffn_norm_bias}) {
     use_optional(use, kNorm, *w);
   }
@@ -53,6 +72,8 @@ std::string_view name(WeightRole role) {
       return "token embedding";
     case WeightRole::kAttention:
       return "attention";
+    case WeightRole::kDeltaNet:
+      return "delta net";
     case WeightRole::kMlp:
       return "feed forward";
     case WeightRole::kExperts:
@@ -89,6 +110,11 @@ void ModelSpec::for_each_weight(const Use& use) const {
   use_optional(use, WeightRole::kNorm, output_norm_bias);
   if (!tied_output) use(WeightRole::kOutput, output);
   use_optional(use, WeightRole::kOutput, output_bias);
+}
+
+bool ModelSpec::is_recurrent() const {
+  return std::ranges::any_of(layers,
+                             [](const LayerSpec& layer) { return layer.delta_net.has_value(); });
 }
 
 uint64_t ModelSpec::parameters() const {

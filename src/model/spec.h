@@ -91,8 +91,49 @@ struct Weight {
   uint32_t cols;
 };
 
+// Which head of q and k a head of v works with.
+enum class KeyHeads : uint8_t {
+  kGrouped,  // v_head / (v_heads / k_heads): Hugging Face files
+  kTiled,    // v_head % k_heads: GGUF files of Qwen 3.5, whose converter sorts the heads of v
+};
+
+// Gated DeltaNet (arXiv 2412.06464) behind a short convolution: what a sequence leaves to its next
+// row is not keys and values but a state of fixed size, the last taps - 1 rows of qkv(x) and a
+// matrix S [k_dim, v_dim] for each head of v, all zeros before the first row.
+//   [q, k, v] = silu(c), c[i] = sum over j < taps of conv[i, j] * qkv(x of row t - taps + 1 + j)[i]
+//   of each head, q /= sqrt(sum(q^2) + 1e-6) * sqrt(k_dim), k /= sqrt(sum(k^2) + 1e-6)
+//   S *= exp(decay * softplus(alpha(x) + dt_bias))
+//   S += k (sigmoid(beta(x)) * (v - k^T S))^T
+//   the layer's result: output(rms_norm(q^T S) * norm * silu(gate(x))), normed head by head
+struct DeltaNet {
+  uint32_t k_heads;  // of q as well
+  uint32_t v_heads;  // a multiple of k_heads
+  uint32_t k_dim, v_dim;
+  uint32_t taps;  // of the convolution, 2 or more
+  KeyHeads key_heads;
+
+  Weight qkv;          // [channels(), embd]: all of q, all of k, all of v
+  Weight gate;         // [v_heads * v_dim, embd]
+  Weight beta, alpha;  // [v_heads, embd]
+  Weight conv;         // [channels(), taps]
+  Weight decay;        // [v_heads], below 0
+  Weight dt_bias;      // [v_heads]
+  Weight norm;         // [v_dim]
+  Weight output;       // [embd, v_heads * v_dim]
+
+  [[nodiscard]] uint32_t channels() const { return 2 * k_heads * k_dim + v_heads * v_dim; }
+};
+
 // What a weight is for, as far as its memory is concerned.
-enum class WeightRole : uint8_t { kTokenEmbedding, kAttention, kMlp, kExperts, kNorm, kOutput };
+enum class WeightRole : uint8_t {
+  kTokenEmbedding,
+  kAttention,
+  kDeltaNet,
+  kMlp,
+  kExperts,
+  kNorm,
+  kOutput
+};
 [[nodiscard]] std::string_view name(WeightRole role);  // "token embedding", ...
 
 // One of a mixture: a gated MLP of the layer's activation.
@@ -101,12 +142,14 @@ struct Expert {
   std::optional<Weight> gate_bias, up_bias, down_bias;
 };
 
+// A layer with delta_net has that in place of attention; attention and its weights are empty then.
 // Without `parallel`:  x += post(attention(norm(x))), then x += post(mlp(norm(x))).
 // With it:             x += attention(attn_norm(x)) + mlp(ffn_norm(x)).
 // A norm that is missing leaves its input as it is; but in a parallel layer without ffn_norm, the
 // MLP reads what attention reads.
 struct LayerSpec {
   Attention attention;
+  std::optional<DeltaNet> delta_net;
   Mlp mlp;
   bool parallel = false;
 
@@ -114,7 +157,9 @@ struct LayerSpec {
   Weight attn_q, attn_k, attn_v;  // [heads * head_dim, embd], [kv_heads * head_dim, embd] x 2
   std::optional<Weight> attn_q_bias, attn_k_bias, attn_v_bias;
   std::optional<Weight> attn_q_norm, attn_k_norm;  // where attention.qk_norm
-  Weight attn_output;                              // [embd, heads * head_dim]
+  // [heads * head_dim, embd]: attention's result is multiplied by sigmoid(attn_gate(x)).
+  std::optional<Weight> attn_gate;
+  Weight attn_output;  // [embd, heads * head_dim]
   std::optional<Weight> attn_output_bias;
   std::optional<Weight> attn_post_norm;           // [embd]
   std::optional<Weight> ffn_norm, ffn_norm_bias;  // [embd]
@@ -160,6 +205,9 @@ struct ModelSpec {
   // Every weight once, in the order in which a forward pass meets them; a tied head is no weight of
   // its own.
   void for_each_weight(const std::function<void(WeightRole, const Weight&)>& use) const;
+
+  // Whether a sequence has a state beside its keys and values.
+  [[nodiscard]] bool is_recurrent() const;
 
   [[nodiscard]] uint64_t parameters() const;
   [[nodiscard]] uint64_t weight_bytes() const;

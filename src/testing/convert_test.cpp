@@ -46,7 +46,8 @@ TEST_P(Convert, TensorsAreThoseOfThePythonPackage) {
     const formats::TensorView* got = converted.find_tensor(tensor.name);
     ASSERT_NE(got, nullptr) << tensor.name;
     EXPECT_EQ(got->dims, tensor.dims) << tensor.name;
-    if (tensor.name == "rope_freqs.weight") continue;  // computed: its bits may differ
+    // Computed: their bits may differ.
+    if (tensor.name == "rope_freqs.weight" || tensor.name.ends_with("ssm_a")) continue;
     EXPECT_EQ(values_of(*got), values_of(tensor)) << tensor.name;
     const bool is_position =
         tensor.name == "position_embd.weight";  // of BF16 there, and of F32 here

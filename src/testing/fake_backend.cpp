@@ -28,11 +28,13 @@ uint64_t next_state(uint64_t state, uint64_t one_cell) { return mix(state * 3 + 
 FakeBackend::FakeBackend(const FakeBackendOptions& options)
     : fake_(options),
       cells_(size_t{options.options.kv_blocks} * kBlockTokens),
-      chosen_(options.options.max_sequences) {
+      chosen_(options.options.max_sequences),
+      slot_states_(options.options.max_sequences) {
   info_.backend = "fake";
   info_.max_in_flight = options.max_in_flight;
   spec_.vocab = options.vocab;
   spec_.context = options.options.max_context;
+  if (options.recurrent) spec_.layers.push_back({.delta_net = model::DeltaNet{}});
 }
 
 void FakeBackend::check(std::span<const backend::SequenceStep> step) const {
@@ -102,20 +104,31 @@ backend::SequenceOutput FakeBackend::run(const backend::SequenceStep& step) {
   }
   rows_computed_ += step.rows();
   backend::SequenceOutput output;
-  if (step.output == Output::kNone) return output;
   uint64_t state = 0;
   for (uint32_t pos = 0; pos < step.pos + step.rows(); ++pos) {
     state = next_state(state, cell_at(pos));
+    if (pos >= step.pos && fake_.recurrent) {
+      state += 3 * (move_on(step, pos, cell_at(pos)) - state);  // itself, where the two agree
+    }
     if (step.output == Output::kAllLogits && pos >= step.pos) {
       const std::vector<float> logits = logits_of(state);
       output.logits.insert(output.logits.end(), logits.begin(), logits.end());
     }
   }
+  if (step.output == Output::kNone) return output;
   const std::vector<float> logits = logits_of(state);
   if (step.output == Output::kLogits) output.logits = logits;
   if (step.output == Output::kGreedy) choose(step, sample::most_likely(logits), output);
   if (step.output == Output::kDrawn) choose(step, draw(step, logits), output);
   return output;
+}
+
+uint64_t FakeBackend::move_on(const backend::SequenceStep& step, uint32_t pos, uint64_t one_cell) {
+  SlotState& left = slot_states_[step.slot];
+  if (pos == 0) left = {};
+  CHECK(left.pos == pos);
+  left = {.pos = pos + 1, .state = next_state(left.state, one_cell)};
+  return left.state;
 }
 
 void FakeBackend::choose(const backend::SequenceStep& step, Token token,

@@ -22,6 +22,10 @@ struct FakeBackendOptions {
   // `end_one_in` is `end_token` instead; 0: none.
   Token end_token = 0;
   uint32_t end_one_in = 0;
+  // The next token is also a function of what the slot's rows left there one by one, as of a model
+  // with recurrent layers: a step that does not go on from the row before its own is a broken
+  // promise.
+  bool recurrent = false;
 };
 
 class FakeBackend final : public backend::Backend {
@@ -52,6 +56,8 @@ class FakeBackend final : public backend::Backend {
  private:
   void check(std::span<const backend::SequenceStep> step) const;
   [[nodiscard]] backend::SequenceOutput run(const backend::SequenceStep& step);
+  // The slot's state with the row at `pos`.
+  uint64_t move_on(const backend::SequenceStep& step, uint32_t pos, uint64_t one_cell);
   void choose(const backend::SequenceStep& step, Token token, backend::SequenceOutput& output);
   [[nodiscard]] Token draw(const backend::SequenceStep& step,
                            const std::vector<float>& logits) const;
@@ -62,6 +68,11 @@ class FakeBackend final : public backend::Backend {
   model::ModelSpec spec_;
   std::vector<uint64_t> cells_;  // [kv_blocks, kBlockTokens]: each from a token and its position
   std::vector<std::vector<Token>> chosen_;  // by slot, for whichever sequence had it
+  struct SlotState {
+    uint32_t pos = 0;  // rows that it was made of
+    uint64_t state = 0;
+  };
+  std::vector<SlotState> slot_states_;  // of a recurrent model
   std::deque<Result<std::vector<backend::SequenceOutput>>> in_flight_;
   std::optional<std::string> failure_;
   backend::TraceDetail traced_ = {};

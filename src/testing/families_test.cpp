@@ -35,6 +35,11 @@ TEST_P(Families, ReferenceModelAgreesWithTransformers) {
   }
 }
 
+// The part of a configuration that has the network's fields.
+nlohmann::json& text_part(nlohmann::json& config) {
+  return config.contains("text_config") ? config["text_config"] : config;
+}
+
 // What loading the family's folder says after `change` of its configuration.
 template <class Change>
 std::string error_after(const std::string& family, Change change) {
@@ -53,14 +58,19 @@ std::string error_after(const std::string& family, Change change) {
 
 TEST_P(Families, AlteredFieldsAreNamed) {
   const auto with = [](const char* field, const auto& value) {
-    return error_after(GetParam(), [&](nlohmann::json& config) { config[field] = value; });
+    return error_after(GetParam(),
+                       [&](nlohmann::json& config) { text_part(config)[field] = value; });
   };
   EXPECT_EQ(error_after(GetParam(), [](nlohmann::json&) {}), "no error");
   EXPECT_THAT(with("vocab_size", 97), HasSubstr("Field 'vocab_size' of 'config.json' is 97"));
   EXPECT_THAT(with("router_jitter", 1), HasSubstr("Field 'router_jitter' of 'config.json' is not"));
-  EXPECT_THAT(with("architectures", std::vector{"Unknown"}), HasSubstr("Architecture 'Unknown'"));
+  EXPECT_THAT(
+      error_after(GetParam(),
+                  [](nlohmann::json& config) { config["architectures"] = std::vector{"Unknown"}; }),
+      HasSubstr("Architecture 'Unknown'"));
   EXPECT_THAT(error_after(GetParam(),
-                          [](nlohmann::json& config) {
+                          [](nlohmann::json& whole) {
+                            nlohmann::json& config = text_part(whole);
                             for (const char* field : {"num_hidden_layers", "n_layer"}) {
                               if (config.contains(field)) config[field] = 9;
                             }
@@ -68,7 +78,8 @@ TEST_P(Families, AlteredFieldsAreNamed) {
                           }),
               HasSubstr("is missing"));
   EXPECT_THAT(error_after(GetParam(),
-                          [](nlohmann::json& config) {
+                          [](nlohmann::json& whole) {
+                            nlohmann::json& config = text_part(whole);
                             for (const char* field : {"hidden_act", "hidden_activation",
                                                       "activation", "activation_function"}) {
                               if (config.contains(field)) config[field] = "relu9";
@@ -118,9 +129,9 @@ TEST_P(Families, AnUnknownRopeScalingIsNamed) {
   if (GetParam() == "gpt2") GTEST_SKIP() << "GPT-2 has no RoPE";
   EXPECT_THAT(error_after(GetParam(),
                           [](nlohmann::json& config) {
-                            config["rope_parameters"] = {{"rope_type", "spiral"},
-                                                         {"factor", 2.0},
-                                                         {"partial_rotary_factor", 0.5}};
+                            text_part(config)["rope_parameters"] = {{"rope_type", "spiral"},
+                                                                    {"factor", 2.0},
+                                                                    {"partial_rotary_factor", 0.5}};
                           }),
               HasSubstr("RoPE scaling 'spiral'"));
 }

@@ -6,7 +6,8 @@
 
 #include "base/check.h"
 #include "base/half.h"
-#include "formats/dequantize.h"
+#include "testing/reference_delta_net.h"
+#include "testing/reference_rows.h"
 
 namespace weft::testing {
 namespace {
@@ -14,32 +15,6 @@ namespace {
 using model::LayerSpec;
 using model::ModelSpec;
 using model::Weight;
-using Row = std::vector<double>;
-using Rows = std::vector<Row>;  // one a position
-
-Row weight_row(const Weight& w, size_t row) {
-  std::vector<float> values(w.cols);
-  const size_t row_bytes = w.tensor.data.size() / w.rows;
-  CHECK(
-      formats::dequantize(w.tensor.type, w.tensor.data.subspan(row * row_bytes, row_bytes), values)
-          .has_value());
-  return Row(values.begin(), values.end());
-}
-
-// y = W x + bias at each position.
-Rows linear(const Weight& w, const std::optional<Weight>& bias, const Rows& x) {
-  Rows y(x.size(), Row(w.rows));
-  const Row b = bias ? weight_row(*bias, 0) : Row(w.rows);
-  for (size_t r = 0; r < w.rows; ++r) {
-    const Row row = weight_row(w, r);
-    for (size_t p = 0; p < x.size(); ++p) {
-      double sum = b[r];
-      for (size_t c = 0; c < w.cols; ++c) sum += row[c] * x[p][c];
-      y[p][r] = sum;
-    }
-  }
-  return y;
-}
 
 void add(Rows& x, float scale, const Rows& y) {
   for (size_t p = 0; p < x.size(); ++p) {
@@ -150,6 +125,12 @@ Rows attention(const ModelSpec& model, const LayerSpec& layer, const Rows& x, Kv
   for (size_t pos = 0; pos < x.size(); ++pos) {
     for (size_t head = 0; head < spec.n_heads; ++head) {
       attend(spec, head, pos, q, k, v, mixed[pos]);
+    }
+  }
+  if (layer.attn_gate) {
+    const Rows gate = linear(*layer.attn_gate, std::nullopt, x);
+    for (size_t pos = 0; pos < x.size(); ++pos) {
+      for (size_t i = 0; i < gate[pos].size(); ++i) mixed[pos][i] *= sigmoid(gate[pos][i]);
     }
   }
   return linear(layer.attn_output, layer.attn_output_bias, mixed);
@@ -264,8 +245,10 @@ Rows embed(const ModelSpec& spec, std::span<const Token> tokens) {
 
 void run_layer(const ModelSpec& spec, const LayerSpec& layer, KvStore kv, Rows& x) {
   const Rows attention_in = norm(spec, layer.attn_norm, layer.attn_norm_bias, x);
-  const Rows attended =
-      norm(spec, layer.attn_post_norm, std::nullopt, attention(spec, layer, attention_in, kv));
+  const Rows mixed = layer.delta_net
+                         ? reference_delta_net(*layer.delta_net, spec.norm_eps, attention_in)
+                         : attention(spec, layer, attention_in, kv);
+  const Rows attended = norm(spec, layer.attn_post_norm, std::nullopt, mixed);
   const bool shares_norm = layer.parallel && !layer.ffn_norm;
   const Rows before = x;
   add(x, spec.residual_scale, attended);

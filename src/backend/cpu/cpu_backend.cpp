@@ -8,6 +8,8 @@
 
 #include "backend/cpu/attention.h"
 #include "backend/cpu/cpu_model.h"
+#include "backend/cpu/delta_net.h"
+#include "backend/cpu/delta_ops.h"
 #include "backend/cpu/element_ops.h"
 #include "backend/cpu/kv_cache.h"
 #include "backend/cpu/matmul.h"
@@ -49,6 +51,7 @@ class CpuBackend final : public Backend {
   void norm(const Rows& x, const Norm& weights, const Rows& out, uint32_t rows);
   void matmul(const Cost& cost, const Rows& x, uint32_t rows,
               std::initializer_list<Product> products);
+  [[nodiscard]] Rows mix(uint32_t layer, const Rows& x, const StepRows& step);
   void rotate_and_store(uint32_t layer, const StepRows& step);
   void attention(uint32_t layer, const StepRows& step);
   [[nodiscard]] Rows normalized(const std::optional<Norm>& weights, const Rows& x, uint32_t rows);
@@ -63,9 +66,6 @@ class CpuBackend final : public Backend {
   void choose(const SequenceStep& sequence, std::span<const float> logits,
               std::vector<sample::Candidate>& candidates, SequenceOutput& out);
 
-  // Calls body(row) for each row, shared out over the threads.
-  template <class Body>
-  void for_rows(uint32_t rows, const Body& body);
   [[nodiscard]] uint64_t weight_bytes();
   [[nodiscard]] uint64_t activation_bytes() const;
 
@@ -87,14 +87,16 @@ class CpuBackend final : public Backend {
   std::vector<Rotation> rotations_;  // one for each of the model's ropes
   RowBuffer branch_;  // what is added to the residual stream, where more is done to it first
   RowBuffer shared_;  // what the shared expert of a mixture gives
-  RowBuffer residual_, normed_, q_, k_, v_, attended_, gate_, up_;
+  RowBuffer residual_, normed_, q_, k_, v_, attended_, attn_gate_, gate_, up_;
   RowBuffer logits_;  // one row for each sequence
+  DeltaNets delta_nets_;
 
   std::vector<std::optional<Token>> left_in_slots_;
   std::vector<std::vector<sample::Candidate>> candidates_;  // that a thread's draws work on
   std::optional<Result<std::vector<SequenceOutput>>> finished_;
 };
 
+// Of no heads where there is no attention.
 KvShape kv_shape(const model::LayerSpec& layer) {
   return {.kv_heads = layer.attention.n_kv_heads, .head_dim = layer.attention.head_dim};
 }
@@ -126,7 +128,7 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
     const KvShape shape = kv_shape(layer);
     caches_.emplace_back(shape, kv, block_halves);
     kv += shape.block_halves();
-    max_heads = std::max(max_heads, heads_per_kv_head(layer));
+    if (shape.kv_heads > 0) max_heads = std::max(max_heads, heads_per_kv_head(layer));
     largest.head_dim = std::max(largest.head_dim, shape.head_dim);
   }
   for (uint32_t thread = 0; thread < threads; ++thread) {
@@ -147,15 +149,18 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
   k_ = RowBuffer(rows, limits.kv);
   v_ = RowBuffer(rows, limits.kv);
   attended_ = RowBuffer(rows, limits.q);
+  if (features.contains(model::Feature::kAttentionGate)) attn_gate_ = RowBuffer(rows, limits.q);
   gate_ = RowBuffer(rows, limits.ff);
   up_ = RowBuffer(rows, limits.ff);
   logits_ = RowBuffer(options.max_sequences, spec().vocab);
+  if (spec().is_recurrent()) delta_nets_ = DeltaNets(model_.delta_nets(), options);
 
   info_ = {.backend = "cpu",
            .device = processor_name(),
            .threads = threads,
            .memory = {.weights = weight_bytes(),
                       .kv = kv_memory_.bytes().size(),
+                      .states = delta_nets_.state_bytes(),
                       .activations = activation_bytes()}};
 }
 
@@ -171,11 +176,11 @@ uint64_t CpuBackend::weight_bytes() {
 }
 
 uint64_t CpuBackend::activation_bytes() const {
-  uint64_t bytes = matmul_.size_bytes() + experts_.size_bytes();
+  uint64_t bytes = matmul_.size_bytes() + experts_.size_bytes() + delta_nets_.activation_bytes();
   for (const AttentionScratch& scratch : attention_scratch_) bytes += scratch.size_bytes();
   for (const Rotation& r : rotations_) bytes += r.cos.size_bytes() + r.sin.size_bytes();
-  for (const RowBuffer* buffer : {&residual_, &branch_, &normed_, &q_, &k_, &v_, &attended_, &gate_,
-                                  &up_, &shared_, &logits_}) {
+  for (const RowBuffer* buffer : {&residual_, &branch_, &normed_, &q_, &k_, &v_, &attended_,
+                                  &attn_gate_, &gate_, &up_, &shared_, &logits_}) {
     bytes += buffer->size_bytes();
   }
   return bytes;
@@ -189,20 +194,38 @@ void CpuBackend::forward(const StepRows& step) {
   for (uint32_t i = 0; i < model_.layers.size(); ++i) {
     const CpuLayer& layer = model_.layers[i];
     const Rows attention_in = normalized(layer.attn_norm, residual, rows);
-    matmul(layer.qkv_cost, attention_in, rows,
-           {{&layer.q, q_.rows(layer.q.weight->rows)},
-            {&layer.k, k_.rows(layer.k.weight->rows)},
-            {&layer.v, v_.rows(layer.v.weight->rows)}});
+    const Rows mixed = mix(i, attention_in, step);
     // In a parallel layer the MLP reads the residual stream as it was before attention.
     Rows mlp_in = attention_in;
     if (layer.spec->parallel && layer.ffn_norm) mlp_in = normalized(layer.ffn_norm, residual, rows);
-    rotate_and_store(i, step);
-    attention(i, step);
-    add_to_residual(layer.output_cost, layer.output, attended_.rows(layer.q.weight->rows), rows,
-                    layer.attn_post_norm);
+    add_to_residual(layer.output_cost, layer.output, mixed, rows, layer.attn_post_norm);
     if (!layer.spec->parallel) mlp_in = normalized(layer.ffn_norm, residual, rows);
     mlp(layer, mlp_in, rows);
   }
+}
+
+// What the layer's output matrix reads, by attention or what is in its place.
+Rows CpuBackend::mix(uint32_t layer, const Rows& x, const StepRows& step) {
+  const CpuLayer& at = model_.layers[layer];
+  if (at.delta_net) return delta_nets_.run(layer, x, step, {matmul_, pool_, profile_});
+  const auto rows = static_cast<uint32_t>(step.rows.size());
+  const Rows attended = attended_.rows(at.q.weight->rows);
+  const Rows gate = attn_gate_.rows(at.attn_gate ? attended.cols : 0U);
+  std::vector<Product> products{{&at.q, q_.rows(at.q.weight->rows)},
+                                {&at.k, k_.rows(at.k.weight->rows)},
+                                {&at.v, v_.rows(at.v.weight->rows)}};
+  if (at.attn_gate) products.push_back({&*at.attn_gate, gate});
+  profile_.measure(at.qkv_cost, rows, [&] { matmul_.run(x, rows, products); });
+  rotate_and_store(layer, step);
+  attention(layer, step);
+  if (at.attn_gate) {
+    const Cost cost{.name = "attention gate", .row_bytes = 3 * sizeof(float) * gate.cols};
+    profile_.measure(cost, rows, [&] {
+      for_rows(pool_, rows,
+               [&](uint32_t row) { multiply_by_sigmoid(attended.values(row), gate.values(row)); });
+    });
+  }
+  return attended;
 }
 
 // x itself where there is no norm, else normed_.
@@ -231,7 +254,7 @@ void CpuBackend::finish_branch(const std::optional<Norm>& post_norm, uint32_t ro
   const Rows branch = branch_.rows(spec().embd);
   const Cost add_cost{.name = "add_scaled", .row_bytes = 3 * sizeof(float) * branch.cols};
   profile_.measure(add_cost, rows, [&] {
-    for_rows(rows, [&](uint32_t row) {
+    for_rows(pool_, rows, [&](uint32_t row) {
       if (post_norm) post_norm->apply(branch.values(row), branch.values(row));
       add_scaled(residual.values(row), spec().residual_scale, branch.values(row));
     });
@@ -254,7 +277,8 @@ void CpuBackend::mixture(const CpuLayer& layer, const Rows& x, uint32_t rows) {
     const Rows shared = shared_.rows(spec().embd);
     matmul(layer.down_cost, gate_.rows(layer.spec->mlp.ff), rows, {{&*layer.down, shared}});
     if (mixture.shared_router) experts_.weigh_shared(*mixture.shared_router, x, rows, shared);
-    for_rows(rows, [&](uint32_t row) { add_scaled(branch.values(row), 1, shared.values(row)); });
+    for_rows(pool_, rows,
+             [&](uint32_t row) { add_scaled(branch.values(row), 1, shared.values(row)); });
   }
   finish_branch(layer.ffn_post_norm, rows);
 }
@@ -271,7 +295,7 @@ void CpuBackend::gate_up(const CpuLayer& layer, const Rows& x, uint32_t rows) {
   const Cost cost{.name = activation == model::Activation::kSilu ? "swiglu" : "gelu",
                   .row_bytes = 3 * sizeof(float) * gate.cols};
   profile_.measure(cost, rows, [&] {
-    for_rows(rows, [&](uint32_t row) {
+    for_rows(pool_, rows, [&](uint32_t row) {
       if (layer.gate) {
         activate(activation, gate.values(row), up.values(row));
       } else {
@@ -286,7 +310,7 @@ std::vector<SequenceOutput> CpuBackend::outputs(std::span<const SequenceStep> st
                                                 const StepRows& rows) {
   const Rows normed = normed_.rows(spec().embd);
   const Rows residual = residual_.rows(spec().embd);
-  for_rows(static_cast<uint32_t>(rows.wanted.size()), [&](uint32_t i) {
+  for_rows(pool_, static_cast<uint32_t>(rows.wanted.size()), [&](uint32_t i) {
     model_.output_norm.apply(residual.values(rows.wanted[i]), normed.values(i));
   });
   const Rows logits = logits_.rows(spec().vocab);
@@ -317,7 +341,7 @@ std::vector<SequenceOutput> CpuBackend::outputs(std::span<const SequenceStep> st
 
 void CpuBackend::finish_logits(const Rows& logits, uint32_t rows) {
   if (spec().logit_scale == 1 && spec().logit_softcap == 0) return;
-  for_rows(rows, [&](uint32_t row) {
+  for_rows(pool_, rows, [&](uint32_t row) {
     if (spec().logit_scale != 1) scale(logits.values(row), spec().logit_scale);
     if (spec().logit_softcap != 0) soft_cap(logits.values(row), spec().logit_softcap);
   });
@@ -339,20 +363,12 @@ void CpuBackend::choose(const SequenceStep& sequence, std::span<const float> log
   }
 }
 
-template <class Body>
-void CpuBackend::for_rows(uint32_t rows, const Body& body) {
-  const uint32_t tasks = std::min(rows, pool_.threads() * 4);
-  pool_.run(tasks, [&](uint32_t task, uint32_t) {
-    for (uint32_t row = rows * task / tasks; row < rows * (task + 1) / tasks; ++row) body(row);
-  });
-}
-
 void CpuBackend::embed(const StepRows& step) {
   const model::Weight& table = spec().token_embd;
   const Cost cost{.name = "embed",
                   .row_bytes = table.tensor.data.size() / table.rows + spec().embd * sizeof(float)};
   profile_.measure(cost, step.rows.size(), [&] {
-    for_rows(static_cast<uint32_t>(step.rows.size()), [&](uint32_t row) {
+    for_rows(pool_, static_cast<uint32_t>(step.rows.size()), [&](uint32_t row) {
       const StepRow& at = step.rows[row];
       decode_row(table, at.token, residual_.rows(spec().embd).values(row));
       if (spec().embedding_scale != 1) {
@@ -379,7 +395,7 @@ void CpuBackend::norm(const Rows& x, const Norm& weights, const Rows& out, uint3
   const Cost cost{.name = weights.kind == model::NormKind::kRms ? "rms_norm" : "layer_norm",
                   .row_bytes = 2 * sizeof(float) * x.cols};
   profile_.measure(cost, rows, [&] {
-    for_rows(rows, [&](uint32_t row) { weights.apply(x.values(row), out.values(row)); });
+    for_rows(pool_, rows, [&](uint32_t row) { weights.apply(x.values(row), out.values(row)); });
   });
 }
 
@@ -398,7 +414,7 @@ void CpuBackend::rotate_and_store(uint32_t layer, const StepRows& step) {
                   .row_bytes = sizeof(float) * 2 * (at.q.weight->rows + at.k.weight->rows) +
                                sizeof(uint16_t) * 2 * at.k.weight->rows};
   profile_.measure(cost, step.rows.size(), [&] {
-    for_rows(static_cast<uint32_t>(step.rows.size()), [&](uint32_t row) {
+    for_rows(pool_, static_cast<uint32_t>(step.rows.size()), [&](uint32_t row) {
       const RotationRow angles{.cos = rotation.cos.rows(pairs).values(row),
                                .sin = rotation.sin.rows(pairs).values(row)};
       const std::span k = k_.rows(at.k.weight->rows).values(row);

@@ -71,14 +71,33 @@ Result<void> create_mlp(CpuLayer& layer) {
   return {};
 }
 
-Result<CpuLayer> create_layer(const model::ModelSpec& model, const model::LayerSpec& spec) {
-  CpuLayer layer{.spec = &spec};
-  WEFT_TRY(create_norms(model, layer));
+Result<void> create_attention(const model::LayerSpec& spec, CpuLayer& layer) {
   WEFT_ASSIGN(layer.q, Linear::create(spec.attn_q, spec.attn_q_bias));
   WEFT_ASSIGN(layer.k, Linear::create(spec.attn_k, spec.attn_k_bias));
   WEFT_ASSIGN(layer.v, Linear::create(spec.attn_v, spec.attn_v_bias));
-  WEFT_ASSIGN(layer.output, Linear::create(spec.attn_output, spec.attn_output_bias));
   layer.qkv_cost = matmul_cost({&layer.q, &layer.k, &layer.v});
+  if (spec.attn_gate) {
+    WEFT_ASSIGN(layer.attn_gate, Linear::create(*spec.attn_gate, std::nullopt));
+    layer.qkv_cost = matmul_cost({&layer.q, &layer.k, &layer.v, &*layer.attn_gate});
+  }
+  WEFT_ASSIGN(layer.output, Linear::create(spec.attn_output, spec.attn_output_bias));
+  return {};
+}
+
+Result<void> create_delta_net(const model::ModelSpec& model, const model::DeltaNet& spec,
+                              CpuLayer& layer) {
+  WEFT_ASSIGN(layer.delta_net, CpuDeltaNet::create(model, spec));
+  CpuDeltaNet& net = *layer.delta_net;
+  net.in_cost = matmul_cost({&net.qkv, &net.gate, &net.beta, &net.alpha});
+  WEFT_ASSIGN(layer.output, Linear::create(spec.output, std::nullopt));
+  return {};
+}
+
+Result<CpuLayer> create_layer(const model::ModelSpec& model, const model::LayerSpec& spec) {
+  CpuLayer layer{.spec = &spec};
+  WEFT_TRY(create_norms(model, layer));
+  WEFT_TRY(spec.delta_net ? create_delta_net(model, *spec.delta_net, layer)
+                          : create_attention(spec, layer));
   layer.output_cost = matmul_cost({&layer.output});
   WEFT_TRY(create_mlp(layer));
   return layer;
@@ -105,15 +124,22 @@ void widen(CpuLimits& limits, const CpuMixture& mixture) {
 }
 
 void widen(CpuLimits& limits, const CpuLayer& layer) {
-  for (const Linear* linear : {&layer.q, &layer.k, &layer.v, &layer.output}) {
-    widen(limits, *linear);
-  }
+  widen(limits, layer.output);
   for (const auto* linear : {&layer.gate, &layer.up, &layer.down}) {
     if (*linear) widen(limits, **linear);
   }
   if (layer.mixture) widen(limits, *layer.mixture);
-  limits.q = std::max(limits.q, layer.q.weight->rows);
-  limits.kv = std::max(limits.kv, layer.k.weight->rows);
+  if (layer.delta_net) {
+    const CpuDeltaNet& net = *layer.delta_net;
+    for (const Linear* linear : {&net.qkv, &net.gate, &net.beta, &net.alpha}) {
+      widen(limits, *linear);
+    }
+  } else {
+    for (const Linear* linear : {&layer.q, &layer.k, &layer.v}) widen(limits, *linear);
+    if (layer.attn_gate) widen(limits, *layer.attn_gate);
+    limits.q = std::max(limits.q, layer.q.weight->rows);
+    limits.kv = std::max(limits.kv, layer.k.weight->rows);
+  }
   limits.ff = std::max(limits.ff, layer.spec->mlp.ff);
   const auto pairs = static_cast<uint32_t>(layer.spec->attention.rope.inv_freq.size());
   limits.rope_pairs = std::max(limits.rope_pairs, pairs);
@@ -121,11 +147,12 @@ void widen(CpuLimits& limits, const CpuLayer& layer) {
 
 using enum model::Feature;
 constexpr model::Feature kSupported[] = {
-    kLayerNorm,     kNormBias,   kNoPreNorm,         kPostNorm,
-    kParallelLayer, kHeadQkNorm, kWholeQkNorm,       kAttentionSoftcap,
-    kSlidingWindow, kNoRotation, kRotationMagnitude, kPositionEmbedding,
-    kGelu,          kUngatedMlp, kMixture,           kEmbeddingScale,
-    kResidualScale, kLogitScale, kLogitSoftcap,      kOutputBias};
+    kLayerNorm,     kNormBias,     kNoPreNorm,         kPostNorm,
+    kParallelLayer, kHeadQkNorm,   kWholeQkNorm,       kAttentionSoftcap,
+    kSlidingWindow, kNoRotation,   kRotationMagnitude, kPositionEmbedding,
+    kGelu,          kUngatedMlp,   kMixture,           kEmbeddingScale,
+    kResidualScale, kLogitScale,   kLogitSoftcap,      kOutputBias,
+    kDeltaNet,      kAttentionGate};
 
 Result<void> expect_readable(const model::Weight& table) {
   if (formats::can_dequantize(table.tensor.type)) return {};
@@ -142,7 +169,7 @@ Result<CpuModel> CpuModel::create(const model::ModelSpec& spec) {
   CpuModel model{.spec = &spec};
   for (const model::LayerSpec& layer_spec : spec.layers) {
     WEFT_ASSIGN(CpuLayer layer, create_layer(spec, layer_spec));
-    layer.rope = find_or_add(model.ropes, layer_spec.attention.rope);
+    if (!layer.delta_net) layer.rope = find_or_add(model.ropes, layer_spec.attention.rope);
     widen(model.limits, layer);
     model.layers.push_back(std::move(layer));
   }
@@ -168,7 +195,14 @@ void add_linears(CpuMixture& mixture, std::vector<Linear*>& all) {
 std::vector<Linear*> CpuModel::linears() {
   std::vector<Linear*> all;
   for (CpuLayer& layer : layers) {
-    all.insert(all.end(), {&layer.q, &layer.k, &layer.v, &layer.output});
+    if (layer.delta_net) {
+      CpuDeltaNet& net = *layer.delta_net;
+      all.insert(all.end(), {&net.qkv, &net.gate, &net.beta, &net.alpha});
+    } else {
+      all.insert(all.end(), {&layer.q, &layer.k, &layer.v});
+      if (layer.attn_gate) all.push_back(&*layer.attn_gate);
+    }
+    all.push_back(&layer.output);
     if (layer.mixture) add_linears(*layer.mixture, all);
     for (auto* linear : {&layer.gate, &layer.up, &layer.down}) {
       if (*linear) all.push_back(&**linear);
@@ -176,6 +210,14 @@ std::vector<Linear*> CpuModel::linears() {
   }
   all.push_back(&head);
   return all;
+}
+
+std::vector<const CpuDeltaNet*> CpuModel::delta_nets() const {
+  std::vector<const CpuDeltaNet*> nets;
+  for (const CpuLayer& layer : layers) {
+    nets.push_back(layer.delta_net ? &*layer.delta_net : nullptr);
+  }
+  return nets;
 }
 
 }  // namespace weft::backend

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "backend/cpu/delta_net.h"
 #include "backend/cpu/experts.h"
 #include "backend/cpu/matmul.h"
 #include "backend/cpu/norm.h"
@@ -18,7 +19,10 @@ namespace weft::backend {
 struct CpuLayer {
   const model::LayerSpec* spec;
   std::optional<Norm> attn_norm, q_norm, k_norm, attn_post_norm, ffn_norm, ffn_post_norm;
-  Linear q, k, v, output;
+  std::optional<CpuDeltaNet> delta_net;  // then there are no q, k and v
+  Linear q, k, v;
+  std::optional<Linear> attn_gate;
+  Linear output;  // of attention or what is in its place
   std::optional<Linear> gate;
   std::optional<Linear> up, down;  // none where there is a mixture only
   std::optional<CpuMixture> mixture;
@@ -51,6 +55,8 @@ struct CpuModel {
 
   // All matrices, in the order that a step reads them.
   [[nodiscard]] std::vector<Linear*> linears();
+  // A layer each; null where it has attention.
+  [[nodiscard]] std::vector<const CpuDeltaNet*> delta_nets() const;
 };
 
 }  // namespace weft::backend

@@ -49,11 +49,17 @@ Result<StepRows> StepRows::create(std::span<const SequenceStep> step, const Opti
       }
       const uint32_t pos = sequence.pos + i;
       out.scores += pos + 1;
-      out.rows.push_back(
-          {.token = token, .pos = pos, .block = sequence.blocks[pos / kBlockTokens]});
+      out.rows.push_back({.token = token,
+                          .pos = pos,
+                          .block = sequence.blocks[pos / kBlockTokens],
+                          .sequence = static_cast<uint32_t>(out.sequences.size())});
       if (sequence.output == Output::kAllLogits) wanted_all.push_back(first_row + i);
     }
     out.keys += sequence.pos + sequence.rows();
+    out.sequences.push_back({.slot = sequence.slot,
+                             .first_row = first_row,
+                             .rows = sequence.rows(),
+                             .pos = sequence.pos});
     add_attention(out, sequence, first_row);
     if (sequence.output != Output::kNone && sequence.output != Output::kAllLogits) {
       out.wanted.push_back(first_row + sequence.rows() - 1);

@@ -13,7 +13,15 @@ namespace weft::backend {
 struct StepRow {
   Token token;
   uint32_t pos;
-  uint32_t block;  // where its key and value go
+  uint32_t block;     // where its key and value go
+  uint32_t sequence;  // in StepRows::sequences
+};
+
+struct SequenceRows {
+  uint32_t slot;
+  uint32_t first_row;
+  uint32_t rows;
+  uint32_t pos;  // of first_row
 };
 
 // Rows of one sequence that attention takes together.
@@ -27,6 +35,7 @@ struct AttentionRows {
 // Valid as long as the step it was made from.
 struct StepRows {
   std::vector<StepRow> rows;  // sequence after sequence
+  std::vector<SequenceRows> sequences;
   std::vector<AttentionRows> attention;
   // Rows that want logits: first one each of sequences that want a single row's, in the step's
   // order, then all rows of the others.

@@ -1,6 +1,7 @@
 // Threads that share out the tasks of one loop at a time.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -91,5 +92,14 @@ class ThreadPool {
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
 };
+
+// Calls body(row) for each row, shared out over the threads.
+template <class Body>
+void for_rows(ThreadPool& pool, uint32_t rows, const Body& body) {
+  const uint32_t tasks = std::min(rows, pool.threads() * 4);
+  pool.run(tasks, [&](uint32_t task, uint32_t) {
+    for (uint32_t row = rows * task / tasks; row < rows * (task + 1) / tasks; ++row) body(row);
+  });
+}
 
 }  // namespace weft::backend

@@ -147,6 +147,19 @@ Qkv split_qkv(Source& source, const Recipe& recipe, Weight all, const Attention&
   return {rows_of(all, 0, q), rows_of(all, q, kv), rows_of(all, q + kv, kv)};
 }
 
+// Of 2 * n_heads heads of rows in `all`, those with an index of 2 * i + first.
+Weight every_other_head(Source& source, const Weight& all, const Attention& a, uint32_t first) {
+  Weight half = rows_of(all, 0, a.n_heads * a.head_dim);
+  const std::span<std::byte> made = source.make(half.tensor.data.size());
+  const size_t head_bytes = made.size() / a.n_heads;
+  for (uint32_t head = 0; head < a.n_heads; ++head) {
+    std::ranges::copy(all.tensor.data.subspan((2 * head + first) * head_bytes, head_bytes),
+                      made.begin() + static_cast<ptrdiff_t>(head * head_bytes));
+  }
+  half.tensor.data = made;
+  return half;
+}
+
 Result<void> read_qkv(Source& source, const Recipe& recipe, uint32_t index, uint32_t embd,
                       LayerSpec& layer) {
   const Attention& a = layer.attention;
@@ -168,7 +181,13 @@ Result<void> read_qkv(Source& source, const Recipe& recipe, uint32_t index, uint
     layer.attn_v_bias = parts.v;
     return {};
   }
-  WEFT_ASSIGN(layer.attn_q, source.matrix(name("attn_q.weight"), q, embd));
+  if (recipe.attn_gate) {
+    WEFT_ASSIGN(const Weight both, source.matrix(name("attn_q.weight"), 2 * q, embd));
+    layer.attn_q = every_other_head(source, both, a, 0);
+    layer.attn_gate = every_other_head(source, both, a, 1);
+  } else {
+    WEFT_ASSIGN(layer.attn_q, source.matrix(name("attn_q.weight"), q, embd));
+  }
   WEFT_ASSIGN(layer.attn_k, source.matrix(name("attn_k.weight"), kv, embd));
   WEFT_ASSIGN(layer.attn_v, source.matrix(name("attn_v.weight"), kv, embd));
   WEFT_ASSIGN(layer.attn_q_bias, source.vector_if_present(name("attn_q.bias"), q));
@@ -183,9 +202,10 @@ Result<void> read_norms(Source& source, const Recipe& recipe, uint32_t index, ui
   if (recipe.pre_norms) {
     WEFT_ASSIGN(layer.attn_norm, source.vector(name("attn_norm.weight"), embd));
     WEFT_ASSIGN(layer.attn_norm_bias, source.vector_if_present(name("attn_norm.bias"), embd));
-    WEFT_ASSIGN(layer.ffn_norm, source.vector_if_present(name("ffn_norm.weight"), embd));
+    const std::string ffn_norm = name(fmt::format("{}.weight", recipe.ffn_norm));
+    WEFT_ASSIGN(layer.ffn_norm, source.vector_if_present(ffn_norm, embd));
     if (!recipe.parallel && !layer.ffn_norm) {
-      WEFT_ASSIGN(layer.ffn_norm, source.vector(name("ffn_norm.weight"), embd));
+      WEFT_ASSIGN(layer.ffn_norm, source.vector(ffn_norm, embd));
     }
     WEFT_ASSIGN(layer.ffn_norm_bias, source.vector_if_present(name("ffn_norm.bias"), embd));
   }
@@ -193,14 +213,24 @@ Result<void> read_norms(Source& source, const Recipe& recipe, uint32_t index, ui
     WEFT_ASSIGN(layer.attn_post_norm, source.vector(name("post_attention_norm.weight"), embd));
     WEFT_ASSIGN(layer.ffn_post_norm, source.vector(name("post_ffw_norm.weight"), embd));
   }
+  return {};
+}
+
+Result<void> read_attention_weights(Source& source, const Recipe& recipe, uint32_t index,
+                                    uint32_t embd, LayerSpec& layer) {
+  const auto name = [index](std::string_view role) { return in_block(index, role); };
+  const Attention& a = layer.attention;
   if (recipe.qk_norm != QkNorm::kNone) {
-    const Attention& a = layer.attention;
     const bool whole = recipe.qk_norm == QkNorm::kWhole;
     const uint32_t q = whole ? a.n_heads * a.head_dim : a.head_dim;
     const uint32_t k = whole ? a.n_kv_heads * a.head_dim : a.head_dim;
     WEFT_ASSIGN(layer.attn_q_norm, source.vector(name("attn_q_norm.weight"), q));
     WEFT_ASSIGN(layer.attn_k_norm, source.vector(name("attn_k_norm.weight"), k));
   }
+  WEFT_TRY(read_qkv(source, recipe, index, embd, layer));
+  WEFT_ASSIGN(layer.attn_output,
+              source.matrix(name("attn_output.weight"), embd, a.n_heads * a.head_dim));
+  WEFT_ASSIGN(layer.attn_output_bias, source.vector_if_present(name("attn_output.bias"), embd));
   return {};
 }
 
@@ -237,6 +267,18 @@ Result<Mlp> read_sparse_mlp(const Source& source, const Recipe& recipe, const Ml
   return mlp;
 }
 
+// Layers that guess tokens further ahead come last in a GGUF file; they are left out.
+Result<uint32_t> read_layer_count(Source& source) {
+  WEFT_ASSIGN(const uint32_t all, source.count("block_count", kAny));
+  WEFT_ASSIGN(const uint32_t ahead, source.count_or_zero("nextn_predict_layers"));
+  if (ahead >= all) {
+    return fail("{} is {}, and there are {} layers in all.",
+                source.file().describe("nextn_predict_layers"), ahead, all);
+  }
+  if (ahead > 0) source.ignore_layers_from(all - ahead);
+  return all - ahead;
+}
+
 Result<void> read_layers(Source& source, const Recipe& recipe, ModelSpec& spec) {
   WEFT_ASSIGN(const Attention attention, read_attention(source, spec, recipe));
   if (attention.rope.max_context != 0) {
@@ -248,18 +290,21 @@ Result<void> read_layers(Source& source, const Recipe& recipe, ModelSpec& spec) 
                                                : recipe.ff_of_embd * std::min(spec.embd, kAny / 8);
   WEFT_ASSIGN(mlp.ff, source.count("feed_forward_length", kAny / 2, usual_ff));
   WEFT_ASSIGN(const Mlp sparse, read_sparse_mlp(source, recipe, mlp));
-  WEFT_ASSIGN(const uint32_t n_layers, source.count("block_count", kAny));
+  WEFT_ASSIGN(const uint32_t n_layers, read_layer_count(source));
   for (uint32_t i = 0; i < n_layers; ++i) {
     WEFT_ASSIGN(const bool routes, has_router(source, i));
     const bool is_sparse = sparse.mixture && routes;
-    LayerSpec layer{
-        .attention = attention, .mlp = is_sparse ? sparse : mlp, .parallel = recipe.parallel};
+    LayerSpec layer{.mlp = is_sparse ? sparse : mlp, .parallel = recipe.parallel};
     WEFT_TRY(read_norms(source, recipe, i, spec.embd, layer));
-    WEFT_TRY(read_qkv(source, recipe, i, spec.embd, layer));
-    WEFT_ASSIGN(layer.attn_output, source.matrix(in_block(i, "attn_output.weight"), spec.embd,
-                                                 attention.n_heads * attention.head_dim));
-    WEFT_ASSIGN(layer.attn_output_bias,
-                source.vector_if_present(in_block(i, "attn_output.bias"), spec.embd));
+    bool attends = true;
+    if (recipe.read_mixer != nullptr) {
+      WEFT_ASSIGN(const bool is_read, recipe.read_mixer(source, i, spec, layer));
+      attends = !is_read;
+    }
+    if (attends) {
+      layer.attention = attention;
+      WEFT_TRY(read_attention_weights(source, recipe, i, spec.embd, layer));
+    }
     WEFT_TRY(is_sparse ? read_experts(source, i, spec.embd, layer)
                        : read_mlp(source, i, spec.embd, layer));
     spec.layers.push_back(std::move(layer));

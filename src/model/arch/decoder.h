@@ -22,6 +22,10 @@ struct Routing {
   bool shared = false;
 };
 
+// Reads what a layer has in place of attention; false where it has attention.
+using MixerReader = Result<bool> (*)(Source& source, uint32_t layer, const ModelSpec& spec,
+                                     LayerSpec& out);
+
 struct Recipe {
   NormKind norm = NormKind::kRms;
   RopePairs gguf_pairs = RopePairs::kHalf;
@@ -34,7 +38,10 @@ struct Recipe {
   bool parallel = false;
   bool pre_norms =
       true;  // attn_norm and ffn_norm must be there; a parallel layer needs no ffn_norm
+  std::string_view ffn_norm = "ffn_norm";  // its tensor
   bool post_norms = false;
+  bool attn_gate = false;            // attn_q has q and gate of a head behind each other
+  MixerReader read_mixer = nullptr;  // null: all layers have attention
   QkNorm qk_norm = QkNorm::kNone;
   QkvRows hf_qkv = QkvRows::kBehindEachOther;
   std::optional<Routing> routing;  // of layers that have a router; none: there are no mixtures

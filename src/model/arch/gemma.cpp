@@ -4,34 +4,13 @@
 // and k instead of soft caps; five layers of six slide, with a RoPE of their own.
 #include <cmath>
 
-#include "formats/dequantize.h"
 #include "model/arch/arch.h"
 #include "model/arch/decoder.h"
+#include "model/arch/made_vectors.h"
 #include "model/rope.h"
 
 namespace weft::model {
 namespace {
-
-Result<void> add_one(Source& source, Weight& weight) {
-  const std::span<std::byte> made = source.make(weight.cols * sizeof(float));
-  const std::span<float> values(reinterpret_cast<float*>(made.data()), weight.cols);
-  WEFT_TRY(formats::dequantize(weight.tensor.type, weight.tensor.data, values));
-  for (float& value : values) value += 1;
-  weight.tensor.type = formats::TensorType::kF32;
-  weight.tensor.data = made;
-  return {};
-}
-
-Result<void> add_one_to_norms(Source& source, ModelSpec& spec) {
-  WEFT_TRY(add_one(source, spec.output_norm));
-  for (LayerSpec& layer : spec.layers) {
-    for (auto* norm : {&layer.attn_norm, &layer.attn_q_norm, &layer.attn_k_norm,
-                       &layer.attn_post_norm, &layer.ffn_norm, &layer.ffn_post_norm}) {
-      if (*norm) WEFT_TRY(add_one(source, **norm));
-    }
-  }
-  return {};
-}
 
 Result<ModelSpec> read_gemma(Source& source, Recipe recipe) {
   recipe.activation = Activation::kGeluTanh;

@@ -16,6 +16,7 @@ import torch
 import transformers
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
+from safetensors.torch import save_file as save_torch_file
 
 HERE = pathlib.Path(__file__).resolve().parent
 VOCAB, HIDDEN, FF, LAYERS, HEADS, KV_HEADS, CONTEXT = 96, 32, 40, 2, 4, 2, 64
@@ -33,6 +34,14 @@ LONGROPE = dict(rope_type="longrope", rope_theta=10000.0, original_max_position_
                 short_factor=[1.0, 1.5, 2.0, 3.0], long_factor=[2.0, 3.0, 5.0, 9.0])
 FALCON = dict(vocab_size=VOCAB, hidden_size=HIDDEN, num_hidden_layers=LAYERS, bos_token_id=0,
               num_attention_heads=HEADS, max_position_embeddings=CONTEXT, eos_token_id=1)
+
+QWEN35 = dict(GROUPED, num_hidden_layers=4, head_dim=32, linear_key_head_dim=12,
+              linear_value_head_dim=8, linear_num_key_heads=2, linear_num_value_heads=6,
+              rope_parameters=dict(rope_type="default", rope_theta=10000.0,
+                                   partial_rotary_factor=0.25, mrope_section=[2, 1, 1],
+                                   mrope_interleaved=True))
+VISION = dict(depth=1, hidden_size=8, intermediate_size=8, num_heads=2, patch_size=2,
+              out_hidden_size=HIDDEN, num_position_embeddings=4)
 
 # Architecture of Transformers, arguments of its configuration.
 MODELS = {
@@ -69,8 +78,14 @@ MODELS = {
     "mixtral": ("Mixtral", dict(GROUPED, num_local_experts=5, num_experts_per_tok=2)),
     "qwen3moe": ("Qwen3Moe", dict(GROUPED, num_experts=7, num_experts_per_tok=3, head_dim=12,
                                   moe_intermediate_size=24, norm_topk_prob=True)),
+    "qwen35": ("Qwen3_5Text", QWEN35),
+    "qwen35-vision": ("Qwen3_5", dict(
+        text_config=dict(QWEN35, linear_num_value_heads=2, linear_conv_kernel_dim=3),
+        vision_config=VISION)),
 }
-MODEL_CLASSES = {"Gemma3Text": "Gemma3ForCausalLM", "GPT2": "GPT2LMHeadModel"}
+MODEL_CLASSES = {"Gemma3Text": "Gemma3ForCausalLM", "GPT2": "GPT2LMHeadModel",
+                 "Qwen3_5Text": "Qwen3_5ForCausalLM",
+                 "Qwen3_5": "Qwen3_5ForConditionalGeneration"}
 
 
 def fill(model):
@@ -83,6 +98,8 @@ def fill(model):
                 noise *= 1.5 / p.shape[-1] ** 0.5
             elif name.endswith("bias"):
                 noise *= 0.3
+            elif name.endswith("A_log"):
+                noise -= 1  # states last for some rows
             else:
                 noise = p + 0.2 * noise  # a norm
             p.copy_(noise.to(torch.bfloat16))
@@ -123,6 +140,11 @@ GGUF = {
                                       "residual_scale": c.residual_multiplier,
                                       "attention.scale": c.attention_multiplier,
                                       "logit_scale": c.logits_scaling}),
+    "qwen35": ("QWEN35", lambda c: {
+        "ssm.conv_kernel": c.linear_conv_kernel_dim, "ssm.state_size": c.linear_key_head_dim,
+        "ssm.group_count": c.linear_num_key_heads, "ssm.time_step_rank": c.linear_num_value_heads,
+        "ssm.inner_size": c.linear_value_head_dim * c.linear_num_value_heads,
+        "full_attention_interval": 4, "rope.dimension_sections": [2, 1, 1, 0]}),
 }
 PERMUTED = ("LLAMA", "GRANITE", "SMOLLM3")
 
@@ -150,7 +172,7 @@ def rope_keys(c):
     if "rope_theta" in rope:
         keys["rope.freq_base"] = rope["rope_theta"]
     if "partial_rotary_factor" in rope:
-        head_dim = c.hidden_size // c.num_attention_heads
+        head_dim = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
         keys["rope.dimension_count"] = int(rope["partial_rotary_factor"] * head_dim)
     if rope.get("rope_type") == "longrope":
         original = rope["original_max_position_embeddings"]
@@ -194,14 +216,42 @@ def behind_each_other(rows, n_kv_heads, n_queries):
         parts[:, :n_queries], parts[:, n_queries], parts[:, n_queries + 1])])
 
 
+def tiled(array, c, head_dim, axis=0):
+    """Heads of v of Qwen 3.5, from those of one key head after another to one of each in turn."""
+    shape = (*array.shape[:axis], c.linear_num_key_heads, -1, head_dim, *array.shape[axis + 1:])
+    return array.reshape(shape).swapaxes(axis, axis + 1).reshape(array.shape)
+
+
+def qwen35_tensor(name, array, c):
+    """The same for what belongs to Gated DeltaNet."""
+    keys = 2 * c.linear_num_key_heads * c.linear_key_head_dim
+    part = name.split(".linear_attn.")[1]
+    if part.startswith("conv1d"):
+        array = array.squeeze(1)
+    if part.startswith(("conv1d", "in_proj_qkv")):
+        return np.concatenate([array[:keys], tiled(array[keys:], c, c.linear_value_head_dim)])
+    if part == "A_log":
+        array = -np.exp(array)
+    if part in ("A_log", "dt_bias", "in_proj_a.weight", "in_proj_b.weight"):
+        return tiled(array, c, 1)
+    if part.startswith("in_proj_z"):
+        return tiled(array, c, c.linear_value_head_dim)
+    if part.startswith("out_proj"):
+        return tiled(array, c, c.linear_value_head_dim, axis=1)
+    return array
+
+
 def gguf_tensor(name, array, c, arch):
     """The array as GGUF's converter stores what save_pretrained() calls `name`."""
     if arch in PERMUTED and ".q_proj." in name:
         array = permuted(array, c.num_attention_heads)
     if arch in PERMUTED and ".k_proj." in name:
         array = permuted(array, c.num_key_value_heads)
-    if arch.startswith("GEMMA") and name.endswith("norm.weight"):
+    if arch.startswith(("GEMMA", "QWEN35")) and name.endswith("norm.weight") and (
+            ".linear_attn." not in name):
         array = array + 1
+    if ".linear_attn." in name:
+        array = qwen35_tensor(name, array, c)
     if arch == "GPTNEOX" and "query_key_value" in name:
         array = behind_each_other(array, c.num_attention_heads, 1)
     if arch == "FALCON" and "query_key_value" in name and c.new_decoder_architecture:
@@ -239,7 +289,7 @@ def add_number(writer, key, value):
 
 
 def save_gguf(name, model, folder):
-    c = model.config
+    c = model.config.get_text_config()
     arch, more_keys = next(GGUF[key] for key in sorted(GGUF, reverse=True) if name.startswith(key))
     kind = gguf.MODEL_ARCH[arch]
     label = gguf.MODEL_ARCH_NAMES[kind]
@@ -247,12 +297,16 @@ def save_gguf(name, model, folder):
     for key, value in {**common_keys(c), **rope_keys(c), **more_keys(c)}.items():
         add_number(writer, f"{label}.{key}", value)
     names = gguf.get_tensor_name_map(kind, c.num_hidden_layers)
-    arrays = {theirs: gguf_tensor(theirs, tensor.float().numpy(), c, arch)
-              for theirs, tensor in load_file(folder / "model.safetensors").items()}
+    arrays = {}
+    for theirs, tensor in load_file(folder / "model.safetensors").items():
+        theirs = theirs.replace("model.language_model.", "model.")
+        if not theirs.startswith(("model.visual.", "mtp.")):
+            arrays[theirs] = gguf_tensor(theirs, tensor.float().numpy(), c, arch)
     for theirs, array in with_merged_experts(arrays).items():
-        ours = names.get_name(theirs, try_suffixes=(".weight", ".bias"))
+        mapped = theirs.replace(".dt_bias", ".dt_proj.bias")  # as the converter calls it
+        ours = names.get_name(mapped, try_suffixes=(".weight", ".bias"))
         assert ours is not None, theirs
-        if array.ndim == 1 or ours.endswith("ffn_gate_inp.weight"):
+        if array.ndim == 1 or ours.endswith(("ffn_gate_inp.weight", "ssm_conv1d.weight")):
             writer.add_tensor(ours, array)
         else:
             bits = torch.from_numpy(np.ascontiguousarray(array)).bfloat16().view(torch.uint8).numpy()
@@ -311,6 +365,13 @@ def save_tokenizer(model, folder):
         {"chat": chat, "tokens": tokens, "answer": answer[0, len(chat):].tolist()}) + "\n")
 
 
+def add_mtp(folder):
+    """What the published files of Qwen 3.5 have besides, and Transformers leaves out."""
+    arrays = load_file(folder / "model.safetensors")
+    arrays["mtp.fc.weight"] = torch.ones(HIDDEN, 2 * HIDDEN, dtype=torch.bfloat16)
+    save_torch_file(arrays, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def make(name):
     family, arguments = MODELS[name]
     config = getattr(transformers, family + "Config")(**arguments)
@@ -324,6 +385,8 @@ def make(name):
     save_logits(model, folder)
     model.to(torch.bfloat16).save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
+    if name == "qwen35-vision":
+        add_mtp(folder)
     save_gguf(name, model, folder)
     if name == "llama3":
         save_tokenizer(model.float(), folder)

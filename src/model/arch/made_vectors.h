@@ -1,0 +1,29 @@
+// Vectors that a folder has in another form than the spec wants.
+#pragma once
+
+#include <algorithm>
+#include <span>
+
+#include "base/error.h"
+#include "formats/dequantize.h"
+#include "model/source.h"
+#include "model/spec.h"
+
+namespace weft::model {
+
+// Makes the vector one of f32 in memory of its own, and calls change(x) with each element.
+template <class Change>
+[[nodiscard]] Result<void> remake(Source& source, Weight& vector, const Change& change) {
+  const std::span<std::byte> made = source.make(vector.cols * sizeof(float));
+  const std::span<float> values(reinterpret_cast<float*>(made.data()), vector.cols);
+  WEFT_TRY(formats::dequantize(vector.tensor.type, vector.tensor.data, values));
+  std::ranges::for_each(values, change);
+  vector.tensor.type = formats::TensorType::kF32;
+  vector.tensor.data = made;
+  return {};
+}
+
+// For families whose norms multiply by 1 + w.
+[[nodiscard]] Result<void> add_one_to_norms(Source& source, ModelSpec& spec);
+
+}  // namespace weft::model

@@ -1,0 +1,92 @@
+// What Qwen 3.5's files may say of their layers, and what is refused.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "model/gguf_image.h"
+#include "model/load.h"
+#include "testing/source_path.h"
+#include "testing/temporary_folder.h"
+
+namespace weft::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Reads the model's GGUF file after `change` of its keys and tensors.
+template <class Change, class Look>
+void look_at(Change change, Look look) {
+  const auto file =
+      *formats::GgufFile::open(source_path("testing/models/qwen35/model.gguf").string());
+  model::GgufImage image = *model::image_of(file);
+  change(image);
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "changed.gguf";
+  ASSERT_TRUE(model::write_image(std::move(image), {}, path, {}).has_value());
+  const auto changed = *formats::GgufFile::open(path.string());
+  look(model::spec_from_gguf(changed));
+}
+
+std::string error_with(std::string_view key, uint32_t value) {
+  std::string message;
+  look_at([&](model::GgufImage& image) { image.metadata.set(key, value); },
+          [&](const Result<model::ModelSpec>& spec) {
+            message = spec ? "no error" : spec.error().message();
+          });
+  return message;
+}
+
+TEST(Qwen35, AlteredKeysAreNamed) {
+  EXPECT_EQ(error_with("qwen35.full_attention_interval", 4), "no error");
+  EXPECT_THAT(error_with("qwen35.full_attention_interval", 2),
+              HasSubstr("Tensor 'blk.1.attn_q_norm.weight' is missing"));
+  EXPECT_THAT(error_with("qwen35.full_attention_interval", 5),
+              HasSubstr("Tensor 'blk.3.attn_qkv.weight' is missing"));
+  EXPECT_THAT(error_with("qwen35.full_attention_interval", 0),
+              HasSubstr("Key 'qwen35.full_attention_interval' is 0"));
+  EXPECT_THAT(error_with("qwen35.ssm.state_size", 13),
+              HasSubstr("Tensor 'blk.0.attn_qkv.weight' has shape [32, 96], and the header implies "
+                        "[32, 100]"));
+  EXPECT_THAT(error_with("qwen35.ssm.group_count", 4),
+              HasSubstr("Key 'qwen35.ssm.time_step_rank' is 6, which the 4 heads of k"));
+  EXPECT_THAT(error_with("qwen35.ssm.time_step_rank", 4),
+              HasSubstr("Tensor 'blk.0.ssm_beta.weight' has shape [32, 6]"));
+  EXPECT_THAT(error_with("qwen35.ssm.inner_size", 49),
+              HasSubstr("Key 'qwen35.ssm.inner_size' is 49, which 6 heads of v"));
+  EXPECT_THAT(error_with("qwen35.ssm.conv_kernel", 1),
+              HasSubstr("Key 'qwen35.ssm.conv_kernel' is 1, and 2 to 64"));
+  EXPECT_THAT(error_with("qwen35.ssm.conv_kernel", 5),
+              HasSubstr("Tensor 'blk.0.ssm_conv1d.weight' has shape [4, 96]"));
+  EXPECT_THAT(error_with("qwen35.nextn_predict_layers", 4),
+              HasSubstr("Key 'qwen35.nextn_predict_layers' is 4, and there are 4 layers in all"));
+}
+
+TEST(Qwen35, LayersThatGuessAheadAreLeftOut) {
+  look_at(
+      [](model::GgufImage& image) {
+        image.metadata.set("qwen35.block_count", 5U);
+        image.metadata.set("qwen35.nextn_predict_layers", 1U);
+        image.tensors.push_back(image.tensors.front());
+        image.tensors.back().info.name = "blk.4.nextn.eh_proj.weight";
+      },
+      [](const Result<model::ModelSpec>& spec) {
+        ASSERT_TRUE(spec.has_value()) << spec.error().message();
+        EXPECT_EQ(spec->layers.size(), 4U);
+      });
+}
+
+TEST(Qwen35, AFileThatListsItsLayersNeedsNoInterval) {
+  look_at(
+      [](model::GgufImage& image) {
+        image.metadata.erase("qwen35.full_attention_interval");
+        const std::vector<int32_t> recurrent{1, 1, 1, 0};
+        image.metadata.set("qwen35.attention.recurrent_layers", std::span(recurrent));
+      },
+      [](const Result<model::ModelSpec>& spec) {
+        ASSERT_TRUE(spec.has_value()) << spec.error().message();
+        EXPECT_TRUE(spec->layers[2].delta_net);
+        EXPECT_FALSE(spec->layers[3].delta_net);
+      });
+}
+
+}  // namespace
+}  // namespace weft::testing
