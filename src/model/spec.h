@@ -69,12 +69,13 @@ enum class Router : uint8_t {
 // the sum of what they give times their scores.
 struct Mixture {
   uint32_t experts;  // at most kMaxExperts
-  uint32_t used;     // 1 to experts
+  uint32_t used;     // 1 to experts, at most kMaxExpertsUsed
   uint32_t ff;       // width of each one's gate and up
   Router router;
   bool normalized;  // scores of the chosen are divided by their sum: softmax over the chosen alone
 };
 inline constexpr uint32_t kMaxExperts = 1024;
+inline constexpr uint32_t kMaxExpertsUsed = 64;
 
 struct Mlp {
   Activation activation;

@@ -98,9 +98,9 @@ Result<bool> add_dot_layer(const PlanInputs& in, size_t layer, uint32_t most, Pl
   const DeviceLayer& weights = in.weights.layers[layer];
   const Activations& a = in.activations;
   const model::LayerSpec& spec = in.spec.layers[layer];
-  if (!uses_dot_products(in) || spec.parallel || !spec.mlp.gated || weights.qkv.runs.empty() ||
-      weights.gate_up.runs.size() != 1 || weights.attn_output.parts.size() != 1 ||
-      weights.ffn_down.parts.size() != 1) {
+  if (!uses_dot_products(in) || spec.parallel || spec.mlp.mixture || !spec.mlp.gated ||
+      weights.qkv.runs.empty() || weights.gate_up.runs.size() != 1 ||
+      weights.attn_output.parts.size() != 1 || weights.ffn_down.parts.size() != 1) {
     return false;
   }
   std::vector<DotProduct> qkv = qkv_products(in, layer);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backend/gpu/all_draws.h"
+#include "backend/gpu/mixture_plan.h"
 #include "backend/gpu/outputs.h"
 #include "backend/gpu/plan.h"
 #include "backend/gpu/step_data.h"
@@ -34,7 +35,7 @@ constexpr std::array kFeatures{
     kLayerNorm,      kNormBias,          kNoPreNorm,    kPostNorm,          kParallelLayer,
     kHeadQkNorm,     kWholeQkNorm,       kNoRotation,   kAttentionSoftcap,  kSlidingWindow,
     kEmbeddingScale, kRotationMagnitude, kGelu,         kPositionEmbedding, kUngatedMlp,
-    kResidualScale,  kLogitScale,        kLogitSoftcap, kOutputBias,
+    kResidualScale,  kLogitScale,        kLogitSoftcap, kOutputBias,        kMixture,
 };
 
 // What does not go together on the GPU, though each does alone.
@@ -45,6 +46,7 @@ Result<void> expect_known_pairs(const model::ModelSpec& spec) {
   const std::tuple<bool, Feature, Feature> pairs[] = {
       {asked.contains(kNoPreNorm) && asked.contains(kResidualScale), kNoPreNorm, kResidualScale},
       {has_qk_norm && asked.contains(kLayerNorm), kLayerNorm, kHeadQkNorm},
+      {asked.contains(kMixture) && asked.contains(kPostNorm), kMixture, kPostNorm},
       {asked.contains(kLogitScale) && asked.contains(kOutputBias), kLogitScale, kOutputBias}};
   for (const auto& [is_asked, one, other] : pairs) {
     if (!is_asked) continue;
@@ -67,6 +69,7 @@ class GpuBackend final : public Backend {
   Result<void> load(const std::function<void(uint64_t, uint64_t)>& progress) {
     WEFT_TRY(model::expect_features(spec_, kFeatures, "The GPU backend"));
     WEFT_TRY(expect_known_pairs(spec_));
+    WEFT_TRY(expect_mixtures_fit(spec_, options_));
     if (spec_.position_embd && options_.max_context > spec_.position_embd->rows) {
       return fail("The model has {} positions, and a context of {} was asked for.",
                   spec_.position_embd->rows, options_.max_context);

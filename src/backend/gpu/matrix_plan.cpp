@@ -22,6 +22,7 @@ bool can_attend(const model::LayerSpec& layer) {
 }
 
 bool can_multiply(const DeviceLayer& layer) {
+  if (layer.mixture) return false;
   return std::ranges::all_of(layer.qkv.matrices, [](const auto& m) { return can_multiply(m); }) &&
          std::ranges::all_of(layer.gate_up.matrices,
                              [](const auto& m) { return can_multiply(m); }) &&

@@ -6,6 +6,7 @@
 
 #include "backend/gpu/dot_plan.h"
 #include "backend/gpu/matrix_plan.h"
+#include "backend/gpu/mixture_plan.h"
 #include "backend/gpu/plan_parts.h"
 #include "base/check.h"
 #include "kernels/argmax/argmax.h"
@@ -122,16 +123,27 @@ class PlanBuilder {
     const bool shares_norm = spec.parallel && !spec.ffn_norm;
     const gpu::Buffer& mlp_in =
         shares_norm ? attention_in : norm(weights.ffn_norm, spec.ffn_norm_bias, a.normed);
-    add(products_of(weights.gate_up, mlp_in, a.gate_up));
+    if (spec.mlp.mixture) add_expert_choices(in_, i, mlp_in, plan_);
+    if (spec.mlp.ff != 0) add(products_of(weights.gate_up, mlp_in, a.gate_up));
     if (spec.parallel) add_to_residual(weights.attn_output, a.attended, weights.attn_post_norm);
+    if (spec.mlp.ff != 0) finish_mlp(i, mlp_in);
+    if (spec.mlp.mixture) add_expert_outputs(in_, i, plan_);
+    return {};
+  }
+
+  // From `gate_up`, which was made of `x`, to the residual stream.
+  void finish_mlp(size_t i, const gpu::Buffer& x) {
+    const model::LayerSpec& spec = in_.spec.layers[i];
+    const Activations& a = in_.activations;
     plan_.push_back(kernels::swiglu(in_.device,
                                     {.cols = spec.mlp.ff,
                                      .activation = activation_of(spec.mlp),
                                      .y = elements(),
                                      .gated = spec.mlp.gated},
                                     {.gate_up = whole(a.gate_up), .y = whole(a.activated)}));
+    if (spec.mlp.mixture) add_shared_gate(in_, i, x, plan_);
+    const DeviceLayer& weights = in_.weights.layers[i];
     add_to_residual(weights.ffn_down, a.activated, weights.ffn_post_norm);
-    return {};
   }
 
   // Of the residual stream to `y`. Gives where the result is: the stream itself where there is no

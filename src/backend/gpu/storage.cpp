@@ -7,6 +7,7 @@
 #include "kernels/dot_matvec/dot_matvec.h"
 #include "kernels/draw/draw.h"
 #include "kernels/matmul_subgroup/matmul_subgroup.h"
+#include "kernels/route/route.h"
 #include "kernels/top_k/top_k.h"
 
 namespace weft::backend {
@@ -35,7 +36,8 @@ class Allocator {
 struct Widths {
   uint32_t q = 0;
   uint32_t qkv = 0;
-  uint32_t ff = 0;
+  uint32_t ff = 1;                                      // no buffer is empty
+  uint32_t experts = 0, experts_used = 0, used_ff = 0;  // used_ff: experts used * ff of one
   kernels::AttentionScratchBytes scratch{};
 };
 
@@ -50,6 +52,10 @@ Widths widths_of(const model::ModelSpec& spec, const Options& options) {
     widths.qkv =
         std::max(widths.qkv, (attention.n_heads + 2 * attention.n_kv_heads) * attention.head_dim);
     widths.ff = std::max(widths.ff, layer.mlp.ff);
+    const model::Mixture mixture = layer.mlp.mixture.value_or(model::Mixture{});
+    widths.experts = std::max(widths.experts, mixture.experts);
+    widths.experts_used = std::max(widths.experts_used, mixture.used);
+    widths.used_ff = std::max(widths.used_ff, mixture.used * mixture.ff);
     widths.scratch.acc = std::max(widths.scratch.acc, scratch.acc);
     widths.scratch.stats = std::max(widths.scratch.stats, scratch.stats);
   }
@@ -102,6 +108,15 @@ Result<Activations> Activations::create(gpu::Device& device, const model::ModelS
   WEFT_TRY(allocate(a.attended, rows * widths.q, sizeof(float), "attended"));
   WEFT_TRY(allocate(a.gate_up, rows * widths.ff * 2, sizeof(float), "gate and up"));
   WEFT_TRY(allocate(a.activated, rows * widths.ff, sizeof(float), "activated"));
+  if (widths.experts > 0) {
+    WEFT_TRY(allocate(a.router_logits, rows * widths.experts, sizeof(float), "router logits"));
+    WEFT_TRY(allocate(a.choices, rows * widths.experts_used, sizeof(kernels::ExpertChoice),
+                      "chosen experts"));
+    WEFT_TRY(allocate(a.expert_gate_up, rows * widths.used_ff * 2, sizeof(float),
+                      "gate and up of experts"));
+    WEFT_TRY(allocate(a.expert_activated, rows * widths.used_ff, sizeof(float),
+                      "activated, of experts"));
+  }
   WEFT_TRY(allocate(a.matmul_parts, kernels::kMatmulPartsBytes, 1, "parts of products"));
   const kernels::DotScratchBytes dot = kernels::dot_scratch_bytes(
       std::max({spec.embd, widths.q, widths.ff}), std::min(kMaxFewRows, options.max_rows));

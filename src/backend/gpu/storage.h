@@ -39,6 +39,10 @@ struct Activations {
   gpu::Buffer qkv;                       // [rows, (heads + 2 kv_heads) head_dim]
   gpu::Buffer q, attended;               // [rows, heads * head_dim]
   gpu::Buffer gate_up, activated;        // [rows, 2 ff], [rows, ff]
+  gpu::Buffer router_logits;             // [rows, experts]
+  gpu::Buffer choices;                   // ExpertChoice [rows, experts used]
+  gpu::Buffer expert_gate_up;            // [rows, experts used, 2 ff of one]
+  gpu::Buffer expert_activated;          // [rows, experts used, ff of one]
   gpu::Buffer matmul_parts;              // of products on matrix units
   gpu::Buffer dot_rows, dot_lines;       // few rows made ready for products
   gpu::Buffer split_acc, split_stats;    // of attention over few rows

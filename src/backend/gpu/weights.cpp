@@ -138,6 +138,45 @@ class Uploader {
     return stack;
   }
 
+  // `matrices[e]` and `biases[e]` of expert e are those that lie one below the other; a bias for
+  // each matrix or none.
+  Result<ExpertMatrices> experts(std::span<const std::vector<const model::Weight*>> matrices,
+                                 std::span<const std::vector<const model::Weight*>> biases) {
+    const model::Weight& first = *matrices[0][0];
+    WEFT_ASSIGN(const WeightFormat format, known_format(first.tensor));
+    ExpertMatrices out{};
+    for (const model::Weight* matrix : matrices[0]) out.rows += matrix->rows;
+    const auto n = narrow<uint32_t>(matrices.size());
+    const auto ranges =
+        kernels::split_rows(format, n * out.rows, first.cols, device_.info().limits);
+    const uint32_t most = ranges.empty() ? 0 : ranges[0].count / out.rows;
+    if (most == 0) {
+      return fail(
+          "An expert of tensor '{}' has {} rows of {} elements, which fit no binding of {} "
+          "bytes on '{}'.",
+          first.tensor.name, out.rows, first.cols, device_.info().limits.max_binding_bytes,
+          device_.info().name);
+    }
+    for (uint32_t expert = 0; expert < n; expert += most) {
+      WEFT_ASSIGN(ExpertMatrices::Part part,
+                  expert_part(matrices.subspan(expert, std::min(most, n - expert)), out.rows));
+      part.first_expert = expert;
+      out.parts.push_back(std::move(part));
+    }
+    std::vector<float> values;
+    for (const auto& of_expert : biases) {
+      for (const model::Weight* bias : of_expert) {
+        WEFT_ASSIGN(const std::vector<float> more, values_of(bias->tensor));
+        values.insert(values.end(), more.begin(), more.end());
+        uploaded(bias->tensor.data.size());
+      }
+    }
+    if (!values.empty()) {
+      WEFT_ASSIGN(out.bias, buffer_of(std::as_bytes(std::span(values)), "biases of experts"));
+    }
+    return out;
+  }
+
   [[nodiscard]] uint64_t allocated_bytes() const { return allocated_bytes_; }
 
  private:
@@ -233,6 +272,31 @@ class Uploader {
     return MatrixPart{.first_row = range.first, .layout = layout, .buffer = std::move(buffer)};
   }
 
+  Result<ExpertMatrices::Part> expert_part(
+      std::span<const std::vector<const model::Weight*>> matrices, uint32_t rows) {
+    const model::Weight& first = *matrices[0][0];
+    WEFT_ASSIGN(const WeightFormat format, known_format(first.tensor));
+    const auto layout =
+        kernels::weight_layout(format, narrow<uint32_t>(matrices.size()) * rows, first.cols);
+    WEFT_ASSIGN(gpu::Buffer buffer, device_.create_buffer(layout.size_bytes, first.tensor.name));
+    allocated_bytes_ += layout.size_bytes;
+    uint32_t first_row = 0;
+    for (const auto& of_expert : matrices) {
+      for (const model::Weight* matrix : of_expert) {
+        if (matrix->tensor.type != first.tensor.type) {
+          return fail("Tensor '{}' has type {}, and that of the first expert has type {}.",
+                      matrix->tensor.name, formats::info(matrix->tensor.type).name,
+                      formats::info(first.tensor.type).name);
+        }
+        upload_rows_of(buffer, layout, {.first = first_row, .count = matrix->rows},
+                       matrix->tensor.data);
+        first_row += matrix->rows;
+      }
+    }
+    return ExpertMatrices::Part{.layout = layout,
+                                .buffer = std::make_unique<const gpu::Buffer>(std::move(buffer))};
+  }
+
   // `rows` of a tensor become rows `range` of what lies in `buffer`.
   void upload_rows_of(const gpu::Buffer& buffer, const kernels::WeightLayout& layout,
                       kernels::RowRange range, std::span<const std::byte> rows) {
@@ -293,6 +357,50 @@ class Uploader {
   uint64_t allocated_bytes_ = 0;
 };
 
+// Of each expert the matrices that `which` names, with their biases.
+Result<ExpertMatrices> upload_experts(
+    Uploader& uploader, const std::vector<model::Expert>& experts,
+    std::initializer_list<model::Weight model::Expert::*> which,
+    std::initializer_list<std::optional<model::Weight> model::Expert::*> which_biases) {
+  std::vector<std::vector<const model::Weight*>> matrices, biases;
+  for (const model::Expert& expert : experts) {
+    matrices.emplace_back();
+    biases.emplace_back();
+    for (const auto matrix : which) matrices.back().push_back(&(expert.*matrix));
+    for (const auto bias : which_biases) {
+      if (expert.*bias) biases.back().push_back(&*(expert.*bias));
+    }
+  }
+  return uploader.experts(matrices, biases);
+}
+
+Result<DeviceMixture> upload_mixture(Uploader& uploader, const model::LayerSpec& spec) {
+  using model::Expert;
+  const Expert& first = spec.experts.front();
+  DeviceMixture mixture;
+  WEFT_ASSIGN(mixture.router, uploader.matrix(*spec.ffn_router, spec.ffn_router_bias));
+  if (first.gate.tensor.type == first.up.tensor.type) {
+    WEFT_ASSIGN(ExpertMatrices both,
+                upload_experts(uploader, spec.experts, {&Expert::gate, &Expert::up},
+                               {&Expert::gate_bias, &Expert::up_bias}));
+    mixture.gate_up.push_back(std::move(both));
+  } else {
+    WEFT_ASSIGN(ExpertMatrices gate,
+                upload_experts(uploader, spec.experts, {&Expert::gate}, {&Expert::gate_bias}));
+    WEFT_ASSIGN(ExpertMatrices up,
+                upload_experts(uploader, spec.experts, {&Expert::up}, {&Expert::up_bias}));
+    up.first_row = gate.rows;
+    mixture.gate_up.push_back(std::move(gate));
+    mixture.gate_up.push_back(std::move(up));
+  }
+  WEFT_ASSIGN(mixture.down,
+              upload_experts(uploader, spec.experts, {&Expert::down}, {&Expert::down_bias}));
+  if (spec.ffn_shared_router) {
+    WEFT_ASSIGN(mixture.shared_router, uploader.matrix(*spec.ffn_shared_router));
+  }
+  return mixture;
+}
+
 Result<DeviceLayer> upload_layer(Uploader& uploader, const model::LayerSpec& spec,
                                  std::vector<gpu::Buffer>& rope_turns) {
   DeviceLayer layer;
@@ -307,12 +415,16 @@ Result<DeviceLayer> upload_layer(Uploader& uploader, const model::LayerSpec& spe
   WEFT_ASSIGN(layer.attn_output, uploader.matrix(spec.attn_output, spec.attn_output_bias));
   WEFT_ASSIGN(layer.attn_post_norm, uploader.norm(spec.attn_post_norm));
   WEFT_ASSIGN(layer.ffn_norm, uploader.norm(spec.ffn_norm, spec.ffn_norm_bias));
+  if (spec.mlp.mixture) {
+    WEFT_ASSIGN(layer.mixture, upload_mixture(uploader, spec));
+  }
+  WEFT_ASSIGN(layer.ffn_post_norm, uploader.norm(spec.ffn_post_norm));
+  if (spec.mlp.ff == 0) return layer;
   std::vector<Uploader::Source> gate_up;
   if (spec.ffn_gate) gate_up.push_back({*spec.ffn_gate, spec.ffn_gate_bias});
   gate_up.push_back({spec.ffn_up, spec.ffn_up_bias});
   WEFT_ASSIGN(layer.gate_up, uploader.stack(gate_up));
   WEFT_ASSIGN(layer.ffn_down, uploader.matrix(spec.ffn_down, spec.ffn_down_bias));
-  WEFT_ASSIGN(layer.ffn_post_norm, uploader.norm(spec.ffn_post_norm));
   return layer;
 }
 

@@ -42,6 +42,30 @@ struct MatrixStack {
   std::vector<Run> runs;  // empty where a matrix has a bias or is in parts
 };
 
+// The same matrix of every expert; of neighbouring ones as many in a part as fit one binding.
+struct ExpertMatrices {
+  struct Part {
+    uint32_t first_expert;
+    kernels::WeightLayout layout;
+    std::unique_ptr<const gpu::Buffer> buffer;
+
+    [[nodiscard]] kernels::Weight weight() const {
+      return {.layout = layout, .buffer = buffer.get()};
+    }
+  };
+  uint32_t rows;       // of one expert
+  uint32_t first_row;  // of the results that lie side by side
+  std::vector<Part> parts;
+  gpu::Buffer bias;  // f32 [experts, rows], or empty
+};
+
+struct DeviceMixture {
+  DeviceMatrix router;
+  std::vector<ExpertMatrices> gate_up;  // together, or where their types differ gate and then up
+  ExpertMatrices down;
+  std::optional<DeviceMatrix> shared_router;
+};
+
 using Norm = gpu::Buffer;  // f32 weights and biases; or empty, where there is no norm
 
 struct DeviceLayer {
@@ -52,8 +76,9 @@ struct DeviceLayer {
   DeviceMatrix attn_output;
   Norm attn_post_norm;
   Norm ffn_norm;
-  MatrixStack gate_up;  // up alone where there is no gate
+  MatrixStack gate_up;  // up alone where there is no gate; empty where the MLP is a mixture only
   DeviceMatrix ffn_down;
+  std::optional<DeviceMixture> mixture;
   Norm ffn_post_norm;
 };
 

@@ -25,8 +25,9 @@ Dispatch swiglu(gpu::Device& device, const Swiglu& shape, const SwigluBuffers& b
           .immediates = Immediates(SwigluParams{.rows = 0, .quads = shape.cols / 4}),
           .count = Count::kRows,
           .x = {.fixed = ceil_div(shape.cols / 4, kLanes)},
-          .y = {.count = Count::kRows},
-          .bytes_per_count = (shape.y == Elements::kF32 ? uint64_t{12} : 10) * shape.cols};
+          .y = {.count = Count::kRows, .fixed = shape.rows_each},
+          .bytes_per_count =
+              (shape.y == Elements::kF32 ? uint64_t{12} : 10) * shape.cols * shape.rows_each};
 }
 
 }  // namespace weft::kernels

@@ -18,6 +18,7 @@ struct Swiglu {
   Activation activation = Activation::kSilu;
   Elements y = Elements::kF32;
   bool gated = true;
+  uint32_t rows_each = 1;  // rows of gate_up and y for each row of the step
 };
 
 struct SwigluBuffers {

@@ -64,6 +64,20 @@ TEST_F(SwigluTest, WithoutGate) {
   }
 }
 
+TEST_F(SwigluTest, SeveralRowsForEachOfTheStep) {
+  constexpr uint32_t kCols = 36, kEach = 3;
+  const std::vector<float> gate_up = random_floats(2 * kEach * 2 * kCols, 4);
+  std::vector<float> gate, up;
+  for (size_t i = 0; i < gate_up.size(); i += kCols) {
+    std::vector<float>& part = i / kCols % 2 == 0 ? gate : up;
+    part.insert(part.end(), &gate_up[i], &gate_up[i] + kCols);
+  }
+  const TestBuffer x = input(gate_up), y = output<float>(gate.size());
+  run(swiglu(device(), {.cols = kCols, .rows_each = kEach}, {.gate_up = x, .y = y}), {.rows = 2});
+  expect_near(values<float>(y), swiglu_ref(gate, up, Activation::kSilu),
+              {.relative = 24 * kEpsilon});
+}
+
 TEST_F(SwigluTest, LargeGatesStayFinite) {
   const std::vector<float> gate{-1e30F, -1000, -100, -1, 0, 1, 100, 1e30F}, up(8, 1);
   for (const Activation activation : kActivations) {

@@ -71,7 +71,11 @@ std::vector<std::byte> random_blocks(WeightFormat format, uint32_t rows, uint32_
 
 RandomWeight::RandomWeight(gpu::Device& device, WeightFormat format, uint32_t rows, uint32_t cols,
                            uint32_t seed)
-    : layout_(weight_layout(format, rows, cols)), blocks_(random_blocks(format, rows, cols, seed)) {
+    : RandomWeight(device, format, rows, cols, random_blocks(format, rows, cols, seed)) {}
+
+RandomWeight::RandomWeight(gpu::Device& device, WeightFormat format, uint32_t rows, uint32_t cols,
+                           std::span<const std::byte> blocks)
+    : layout_(weight_layout(format, rows, cols)), blocks_(blocks.begin(), blocks.end()) {
   auto buffer = device.create_buffer(layout_.size_bytes, "weight");
   CHECK(buffer.has_value());
   buffer_ = std::move(*buffer);

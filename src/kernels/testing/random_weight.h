@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ class RandomWeight {
  public:
   RandomWeight(gpu::Device& device, WeightFormat format, uint32_t rows, uint32_t cols,
                uint32_t seed);
+  // Of blocks that another one has.
+  RandomWeight(gpu::Device& device, WeightFormat format, uint32_t rows, uint32_t cols,
+               std::span<const std::byte> blocks);
 
   [[nodiscard]] operator Weight() const { return {.layout = layout_, .buffer = &buffer_}; }
   [[nodiscard]] const WeightLayout& layout() const { return layout_; }

@@ -1,5 +1,7 @@
 #include "model/arch/mixture.h"
 
+#include <algorithm>
+
 #include "formats/quote.h"
 
 namespace weft::model {
@@ -64,7 +66,7 @@ Result<std::optional<Mixture>> read_mixture(const Source& source, const Recipe& 
                   .router = recipe.routing->router,
                   .normalized = recipe.routing->normalized};
   WEFT_TRY(source.count("expert_count", kMaxExperts));
-  WEFT_ASSIGN(mixture.used, source.count("expert_used_count", experts));
+  WEFT_ASSIGN(mixture.used, source.count("expert_used_count", std::min(experts, kMaxExpertsUsed)));
   const bool has_width = source.has("expert_feed_forward_length");
   WEFT_ASSIGN(mixture.ff,
               source.count(has_width ? "expert_feed_forward_length" : "feed_forward_length",

@@ -1,0 +1,32 @@
+#include "kernels/route/route.h"
+
+#include <array>
+
+#include "base/check.h"
+#include "kernels/compose.h"
+#include "kernels/gen/route.wgsl.h"
+
+namespace weft::kernels {
+
+constexpr uint32_t kLanes = 64;
+
+Dispatch route(gpu::Device& device, const Route& shape, const RouteBuffers& buffers) {
+  CHECK(shape.experts <= kMaxRouteExperts && shape.used <= kMaxRouteUsed);
+  CHECK(shape.used > 0 && shape.used <= shape.experts);
+  const gpu::Pipeline pipeline =
+      device.pipeline(compose({.kernel = "route",
+                               .overrides = {{"WG", kLanes},
+                                             {"SIGMOID", shape.sigmoid ? 1.0 : 0.0},
+                                             {"NORMALIZED", shape.normalized ? 1.0 : 0.0}}}));
+  const std::array bindings{buffers.logits, buffers.choices};
+  return {.label = "route",
+          .pipeline = pipeline,
+          .group = device.bind_group(pipeline, bindings, "route"),
+          .immediates =
+              Immediates(RouteParams{.rows = 0, .experts = shape.experts, .used = shape.used}),
+          .count = Count::kRows,
+          .x = {.count = Count::kRows},
+          .bytes_per_count = uint64_t{4} * shape.experts + uint64_t{8} * shape.used};
+}
+
+}  // namespace weft::kernels
