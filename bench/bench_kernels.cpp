@@ -1,8 +1,10 @@
-// Times products of a decode step on a GPU, in shapes of real models, as JSON lines.
+// Times products on a GPU, in shapes of real models, as JSON lines: those of a decode step, and
+// with --rows those of more rows, on matrix units where there are any.
 //
 //   bench_kernels [--device TEXT] [--rows N] [--sweep]
 //
-// Weights take turns over more memory than a GPU caches. A batch of dispatches is timed from the
+// Weights take turns over more memory than a GPU caches. After a pause, in which a GPU lowers its
+// clock, dispatches run untimed for a while. A batch of dispatches is timed from the
 // end of the batch before it, so that recording costs nothing and the GPU runs at its full clock.
 #include <algorithm>
 #include <chrono>
@@ -19,6 +21,7 @@
 #include "gpu/device.h"
 #include "gpu/recorder.h"
 #include "kernels/dot_matvec/dot_matvec.h"
+#include "kernels/matmul_subgroup/matmul_subgroup.h"
 #include "kernels/matvec/matvec.h"
 
 namespace weft::bench {
@@ -31,6 +34,8 @@ constexpr uint64_t kUncachedBytes = uint64_t{300} << 20;
 constexpr uint32_t kMaxCopies = 64;
 constexpr int kRepetitions = 5;
 constexpr double kBatchSeconds = 0.003;
+constexpr double kPauseSeconds = 0.02;
+constexpr double kWarmUpSeconds = 0.4;
 
 template <class T>
 T must(Result<T> result) {
@@ -67,6 +72,12 @@ class Stopwatch {
     must(device_.wait_for_pipelines());
     next_ = 0;
     size_t batch = 20;
+    if (seconds_since(last_) > kPauseSeconds) {
+      for (const auto begin = Clock::now(); seconds_since(begin) < kWarmUpSeconds;) {
+        submit(in_turn, counts, batch, 0);
+        (void)must(readbacks_[0].wait());
+      }
+    }
     std::vector<double> times;
     submit(in_turn, counts, batch, 0);
     for (int i = 1, settled = 0; times.size() < kRepetitions; ++i) {
@@ -86,11 +97,16 @@ class Stopwatch {
     must(device_.wait_idle());
     (void)must(readbacks_[0].wait());
     (void)must(readbacks_[1].wait());
+    last_ = Clock::now();
     std::ranges::sort(times);
     return times[times.size() / 2];
   }
 
  private:
+  static double seconds_since(Clock::time_point then) {
+    return std::chrono::duration<double>(Clock::now() - then).count();
+  }
+
   void submit(const std::vector<std::vector<Dispatch>>& in_turn, const StepCounts& counts, size_t n,
               int readback) {
     gpu::Recorder recorder = device_.record();
@@ -107,7 +123,7 @@ class Stopwatch {
   gpu::Readback readbacks_[2];
   gpu::Buffer any_;
   size_t next_ = 0;
-  Clock::time_point last_ = Clock::now();
+  Clock::time_point last_;
 };
 
 struct Case {
@@ -123,9 +139,10 @@ class Bench {
   explicit Bench(gpu::Device& device)
       : device_(device),
         stopwatch_(device),
-        x_(random_buffer(device, kMaxMatvecRows * kMaxK * 4)),
+        x_(random_buffer(device, kMaxMatmulRows * kMaxK * 2)),
         norm_(random_buffer(device, kMaxK * 4)),
-        y_(random_buffer(device, kMaxMatvecRows * kMaxN * 4)),
+        y_(random_buffer(device, kMaxMatmulRows * kMaxMatmulN * 4)),
+        parts_(random_buffer(device, kMaxSplits * kMaxMatmulRows * kMaxSplitN * 4)),
         rows_(random_buffer(device, dot_scratch_bytes(kMaxK, kMaxMatvecRows).rows)),
         lines_(random_buffer(device, dot_scratch_bytes(kMaxK, kMaxMatvecRows).lines)) {}
 
@@ -146,6 +163,27 @@ class Bench {
       const double seconds = stopwatch_.time(in_turn[i], {.rows = c.rows, .length = 1});
       print(c, variants[i], seconds);
     }
+  }
+
+  // The product of a prompt's rows on matrix units, its variant as chosen.
+  void run_on(const SubgroupMatrix& matrix, const Case& c) {
+    const auto variant = matmul_subgroup_variant(device_.info(), matrix, layout_, c.rows);
+    std::vector<std::vector<Dispatch>> in_turn;
+    for (const gpu::Buffer& weight : weights_) {
+      in_turn.push_back(matmul_subgroup(device_,
+                                        {.weight = {.layout = layout_, .buffer = &weight},
+                                         .x = {.buffer = &x_},
+                                         .y = {.buffer = &y_},
+                                         .y_stride = c.n},
+                                        variant, {.buffer = &parts_}));
+    }
+    const double seconds = stopwatch_.time(in_turn, {.rows = c.rows, .length = 1});
+    fmt::print(
+        "{{\"format\": \"{}\", \"n\": {}, \"k\": {}, \"rows\": {}, \"tile\": [{}, {}, {}], "
+        "\"splits\": {}, \"us\": {:.2f}, \"TFLOPps\": {:.1f}}}\n",
+        wgsl_name(c.format).substr(7), c.n, c.k, c.rows, variant.tile_rows, variant.tile_n,
+        variant.tile_k, variant.splits, seconds * 1e6, 2e-12 * c.n * c.k * c.rows / seconds);
+    std::fflush(stdout);
   }
 
   [[nodiscard]] const WeightLayout& layout() const { return layout_; }
@@ -179,11 +217,12 @@ class Bench {
     std::fflush(stdout);
   }
 
-  static constexpr uint32_t kMaxK = 14336, kMaxN = 131072;
+  static constexpr uint64_t kMaxK = 14336, kMaxMatmulRows = 512, kMaxMatmulN = 28672;
+  static constexpr uint64_t kMaxSplits = 8, kMaxSplitN = 8192;
 
   gpu::Device& device_;
   Stopwatch stopwatch_;
-  gpu::Buffer x_, norm_, y_, rows_, lines_;
+  gpu::Buffer x_, norm_, y_, parts_, rows_, lines_;
   WeightLayout layout_;
   std::vector<gpu::Buffer> weights_;
 };
@@ -193,7 +232,7 @@ std::vector<DotMatvecVariant> neighbours(const gpu::AdapterInfo& info,
                                          const DotMatvecVariant& chosen, const Case& c,
                                          uint32_t units) {
   std::vector<DotMatvecVariant> all{chosen};
-  for (uint32_t lanes_k = info.subgroup_max; lanes_k <= std::min(units, 256U); lanes_k *= 2) {
+  for (uint32_t lanes_k = info.subgroup_max; lanes_k <= std::min(units, 512U); lanes_k *= 2) {
     for (const uint32_t pairs : {1U, 2U, 4U}) {
       for (const uint32_t lanes : {128U, 256U, 512U}) {
         for (const uint32_t turns : {1U, 2U, 4U, 8U}) {
@@ -202,7 +241,7 @@ std::vector<DotMatvecVariant> neighbours(const gpu::AdapterInfo& info,
           variant.lanes_k = lanes_k;
           variant.groups = lanes / lanes_k;
           variant.turns = turns;
-          const uint32_t of_workgroup = 2 * pairs * variant.groups * turns;
+          const uint32_t of_workgroup = 2 * row_group(c.format) * pairs * variant.groups * turns;
           const uint32_t workgroups = of_workgroup > 0 ? c.n / of_workgroup : 0;
           if (pairs * c.rows <= 16 && workgroups >= 64 && workgroups <= 3000)
             all.push_back(variant);
@@ -240,6 +279,30 @@ constexpr Case kCases[] = {
     {WeightFormat::kQ8_0, 28672, 4096, 8, true, true},
 };
 
+struct Shape {
+  WeightFormat format;
+  uint32_t n, k;
+};
+constexpr Shape kMatmulShapes[] = {
+    {WeightFormat::kQ4_K, 28672, 4096}, {WeightFormat::kQ4_K, 4096, 14336},
+    {WeightFormat::kQ4_K, 4096, 4096},  {WeightFormat::kQ4_K, 6144, 4096},
+    {WeightFormat::kQ6_K, 4096, 14336}, {WeightFormat::kQ6_K, 1024, 4096},
+    {WeightFormat::kQ8_0, 28672, 4096}, {WeightFormat::kQ8_0, 4096, 14336},
+    {WeightFormat::kQ8_0, 4096, 4096},  {WeightFormat::kQ4_K, 11264, 2048},
+    {WeightFormat::kQ4_K, 2048, 5632},  {WeightFormat::kQ4_K, 2048, 2048},
+    {WeightFormat::kQ8_0, 11264, 2048}, {WeightFormat::kF16, 11264, 2048},
+};
+
+void run_on_matrix_units(gpu::Device& device, Bench& bench, uint32_t rows) {
+  const auto matrix = subgroup_matrix(device.info());
+  if (!matrix) return;
+  for (const Shape& shape : kMatmulShapes) {
+    const Case c{.format = shape.format, .n = shape.n, .k = shape.k, .rows = rows};
+    bench.use(c);
+    bench.run_on(*matrix, c);
+  }
+}
+
 void run_all(const std::string& device_text, uint32_t rows, bool sweep) {
   const gpu::AdapterInfo adapter = must(gpu::choose_adapter(device_text));
   fmt::print("{{\"device\": \"{}\", \"storage buffers\": {}, \"workgroup bytes\": {}}}\n",
@@ -250,9 +313,10 @@ void run_all(const std::string& device_text, uint32_t rows, bool sweep) {
     if (rows != 0 && c.rows != rows) continue;
     bench.use(c);
     const DotMatvecVariant chosen = bench.chosen(c);
-    bench.run(c,
-              sweep ? neighbours(adapter, chosen, c, bench.layout().units) : std::vector{chosen});
+    bench.run(c, sweep ? neighbours(adapter, chosen, c, bench.layout().units * row_group(c.format))
+                       : std::vector{chosen});
   }
+  if (rows > 4) run_on_matrix_units(device, bench, rows);
 }
 
 }  // namespace
@@ -264,7 +328,8 @@ int main(int argc, char** argv) {
   bool sweep = false;
   uint32_t rows = 0;
   app.add_option("--device", device, "As weft's");
-  app.add_option("--rows", rows, "Only the cases of so many rows; 0: all");
+  app.add_option("--rows", rows,
+                 "Only the cases of so many rows, up to 512; 0: all of a decode step");
   app.add_flag("--sweep", sweep, "Variants around the chosen ones too");
   CLI11_PARSE(app, argc, argv);
   weft::bench::run_all(device, rows, sweep);

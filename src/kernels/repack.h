@@ -39,6 +39,11 @@ enum class WeightFormat : uint8_t {
 // Elements of a block of the file; the columns of a tensor are a multiple of it.
 [[nodiscard]] uint32_t block_of(WeightFormat format);
 
+// Rows whose units lie side by side, unit by unit (lib/unit_place.wgsl), so that lanes that read
+// one unit of neighbouring rows read whole lines of memory: kRowGroup of the WGSL files. Rows that
+// lack in the last group are zeros.
+[[nodiscard]] uint32_t row_group(WeightFormat format);
+
 // Bytes of a row as it lies in the file.
 [[nodiscard]] uint64_t file_row_bytes(WeightFormat format, uint32_t cols);
 
@@ -73,12 +78,12 @@ struct Weight {
 };
 
 // Neighbouring rows. Where rows are taken in pieces, each piece begins at a multiple of
-// kRowAlignment: two rows fill whole words of every plane.
+// kRowAlignment: as many rows are whole groups, and fill whole words of every plane.
 struct RowRange {
   uint32_t first = 0;
   uint32_t count = 0;
 };
-inline constexpr uint32_t kRowAlignment = 2;
+inline constexpr uint32_t kRowAlignment = 8;
 
 // The least number of parts of W such that each can be a tensor of its own on the device.
 // Nothing where even kRowAlignment rows are too large.

@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "base/checked.h"
-#include "kernels/compose.h"
+#include "kernels/choose_weight.h"
 #include "kernels/gen/dot_matvec.wgsl.h"
 #include "kernels/gen/quantize_rows.wgsl.h"
 #include "kernels/matvec/matvec.h"
@@ -15,14 +15,14 @@
 namespace weft::kernels {
 namespace {
 
-constexpr uint32_t kUnit = 32;          // of x_int16
-constexpr uint32_t kRowLanes = 512;     // of quantize_rows
-constexpr uint32_t kQuantLanesK = 64;   // of a group, with quantised weights
-constexpr uint32_t kFloatLanesK = 256;  // with others
-constexpr uint32_t kLongRow = 4096;     // elements, from which on large workgroups pay
-constexpr uint32_t kCores = 128;        // of a large device
-constexpr uint64_t kSumBytes = 4096;    // of workgroup memory besides x, at most
-constexpr uint32_t kMaxTurns = 8;
+constexpr uint32_t kUnit = 32;             // of x_int16
+constexpr uint32_t kRowLanes = 512;        // of quantize_rows
+constexpr uint32_t kFloatLanesK = 256;     // of a group, where weights are floats
+constexpr uint32_t kManyRowsLanesK = 256;  // where they are quantised and there are several rows
+constexpr uint32_t kLanes = 1U << 17;      // that fill a large device
+constexpr uint32_t kManyWorkgroups = 768;  // to make x ready in each of so many takes long
+constexpr uint32_t kLongRow = 4096;        // elements, from which on large workgroups pay
+constexpr uint64_t kSumBytes = 4096;       // of workgroup memory besides x, at most
 constexpr uint32_t kEightsOfLine = 4;
 
 bool is_quantized(WeightFormat format) {
@@ -200,28 +200,33 @@ bool can_dot_matvec(const gpu::AdapterInfo& info, const DotProduct& product) {
 DotMatvecVariant dot_matvec_variant(const gpu::AdapterInfo& info, const WeightLayout& weight,
                                     uint32_t rows) {
   // Measured on an H200. Floats keep no x in workgroup memory: the more lanes along k and the more
-  // workgroups, the better. Elsewhere a workgroup pays for its x: two subgroups take a row.
+  // workgroups, the better. Elsewhere every workgroup makes x ready: there are as many lanes along
+  // k as fill the device with one turn.
   const bool quantized = is_quantized(weight.format);
-  const uint32_t wanted = std::min(weight.units, quantized ? kQuantLanesK : kFloatLanesK);
-  const uint32_t lanes_k =
-      wanted <= info.subgroup_min ? std::bit_ceil(wanted) : round_up(wanted, info.subgroup_max);
+  const uint32_t row_pairs = row_group(weight.format);
   const bool is_long = weight.cols >= kLongRow;
   const uint32_t lanes =
       std::min(quantized && is_long ? 512U : 256U, info.limits.max_workgroup_lanes);
-  DotMatvecVariant variant{.rows = std::bit_ceil(std::clamp(rows, 1U, kMaxMatvecRows)),
-                           .pairs = quantized ? 1U : 2U,
-                           .lanes_k = lanes_k,
-                           .groups = std::max(1U, lanes / lanes_k),
-                           .turns = 1};
   const uint64_t x_and_sums = x_bytes(weight) + kSumBytes;
-  if (variant.rows > 1) return variant;
-  if (x_and_sums <= info.limits.max_workgroup_bytes) variant.x = XPlace::kWorkgroup;
   // Where x fills the workgroup memory of a core, each core has one workgroup.
   const bool one_a_core = 2 * x_and_sums > info.limits.max_workgroup_bytes;
-  if (quantized && one_a_core) variant.pairs = 2;
+  DotMatvecVariant variant{.rows = std::bit_ceil(std::clamp(rows, 1U, kMaxMatvecRows)),
+                           .pairs = quantized && (rows > 1 || !one_a_core) ? 1U : 2U,
+                           .turns = 1};
+  uint32_t wanted = quantized ? kManyRowsLanesK : kFloatLanesK;
+  if (quantized && rows == 1) {
+    const uint32_t groups = ceil_div(weight.rows, 2 * row_pairs * variant.pairs);
+    wanted = std::clamp(std::bit_floor(std::max(kLanes / groups, 1U)), info.subgroup_max, lanes);
+  }
+  wanted = std::min(wanted, row_pairs * weight.units);
+  variant.lanes_k =
+      wanted <= info.subgroup_min ? std::bit_ceil(wanted) : round_up(wanted, info.subgroup_max);
+  variant.groups = std::max(1U, lanes / variant.lanes_k);
+  if (rows > 1) return variant;
+  if (x_and_sums <= info.limits.max_workgroup_bytes) variant.x = XPlace::kWorkgroup;
   if (quantized) {
-    const uint32_t workgroups = weight.rows / (2 * variant.groups * variant.pairs);
-    variant.turns = std::clamp(workgroups / (one_a_core ? kCores : 2 * kCores), 1U, kMaxTurns);
+    const uint32_t workgroups = weight.rows / (2 * row_pairs * variant.groups * variant.pairs);
+    if (workgroups > kManyWorkgroups) variant.turns = 4;
   }
   return variant;
 }
@@ -240,6 +245,8 @@ void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& p
   const gpu::AdapterInfo& info = device.info();
   const WeightLayout& weight = product.weight.layout;
   CHECK(can_dot_matvec(info, product));
+  const uint32_t row_pairs = row_group(weight.format);  // that a group of lanes has side by side
+  CHECK(variant.lanes_k >= row_pairs);
   CHECK(variant.lanes_k <= info.subgroup_min ? std::has_single_bit(variant.lanes_k)
                                              : variant.lanes_k % info.subgroup_max == 0);
   CHECK(variant.rows == 1 || variant.x == XPlace::kStorage);
@@ -247,7 +254,6 @@ void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& p
   const uint32_t lanes = variant.groups * variant.lanes_k;
   const uint32_t places = ceil_div(lanes, info.subgroup_min);
   Variant shader{.kernel = "dot_matvec",
-                 .imports = {{"weight", wgsl_name(weight.format)}},
                  .constants = {{"kRows", variant.rows}, {"kPairs", variant.pairs}},
                  .overrides = {{"N", static_cast<double>(weight.rows)},
                                {"UNITS", static_cast<double>(weight.units)},
@@ -258,6 +264,7 @@ void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& p
                                {"SUBGROUP_MIN", static_cast<double>(info.subgroup_min)},
                                {"SUBGROUP_MAX", static_cast<double>(info.subgroup_max)},
                                {"SUM_PLACES", static_cast<double>(places)}}};
+  choose_weight(weight.format, shader);
   add_x(ready, weight, variant, shader);
   std::visit(FinishParts{shader, weight.rows}, product.finish);
 
@@ -271,7 +278,8 @@ void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& p
        .immediates = Immediates(DotMatvecParams{
            .rows = 0, .pairs = pairs.count, .y_first = store != nullptr ? store->y_first : 0}),
        .count = ready.rows,
-       .x = {.fixed = ceil_div(pairs.count, variant.groups * variant.pairs * variant.turns)},
+       .x = {.fixed =
+                 ceil_div(pairs.count, row_pairs * variant.groups * variant.pairs * variant.turns)},
        .y = {.count = ready.rows, .per_group = variant.rows},
        .bytes = weight.size_bytes,
        .bytes_per_count = uint64_t{4} * (weight.cols + weight.rows),

@@ -68,7 +68,7 @@ enum class XPlace : uint8_t {
 
 struct DotMatvecVariant {
   uint32_t rows;     // of x that share one reading of W: 1 to kMaxMatvecRows
-  uint32_t pairs;    // of rows of W that a group of lanes handles at a time
+  uint32_t pairs;    // of rows of W that a lane handles at a time
   uint32_t lanes_k;  // of a group
   uint32_t groups;   // of a workgroup
   uint32_t turns;    // of a workgroup, one after another

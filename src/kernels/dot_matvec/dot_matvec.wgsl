@@ -1,24 +1,27 @@
 //! finish(row, pair, (W[first] . x[row], W[second] . x[row])) for each row of x and each pair of rows of W,
 //!   first = 2 PAIR_APART (pair / PAIR_APART) + pair % PAIR_APART,  second = first + PAIR_APART
 //! for few rows of x: a weight is read once for kRows of them.
-//! A workgroup has GROUPS x LANES_K lanes. The lanes of a group stand side by side along k, where each takes its
-//! own units of all rows of W that the group handles: kPairs pairs at a time, TURNS times.
+//! A workgroup has GROUPS x LANES_K lanes. The lanes of a group stand as units of W lie: kRowGroup side by side have
+//! a unit of as many rows each, and the next ones the next unit. A group handles kPairs * kRowGroup pairs at a time,
+//! TURNS times.
 //! const kRows, kPairs
-//! grid: x: GROUPS * kPairs * TURNS pairs, y: kRows rows of x
+//! grid: x: GROUPS * kPairs * kRowGroup * TURNS pairs, y: kRows rows of x
 //! import: lane_subgroup
 //! import: unit_dot
 //! import: x_units
+//! import: unit_place
 //! import: finish
 
 override N: u32;             // rows of W
 override UNITS: u32;         // of one of them
-override LANES_K: u32;       // a power of 2 up to SUBGROUP_MIN, or a multiple of all sizes of a subgroup
+override LANES_K: u32;       // a power of 2 from kRowGroup to SUBGROUP_MIN, or a multiple of all sizes of a subgroup
 override GROUPS: u32;
 override TURNS: u32;
 override PAIR_APART: u32;
 override SUBGROUP_MIN: u32;  // lanes
 override SUBGROUP_MAX: u32;
 override SUM_PLACES: u32;    // at least the subgroups of a workgroup
+override UNITS_K: u32 = LANES_K / kRowGroup;  // that a group has side by side
 
 struct Params {
   rows: u32,
@@ -28,7 +31,8 @@ struct Params {
 var<immediate> p: Params;
 
 const kSums = kRows * kPairs;
-var<workgroup> partial: array<vec2f, SUM_PLACES * kSums>;  // [subgroup, row, pair]
+const kSumsOfGroup = kSums * kRowGroup;
+var<workgroup> partial: array<vec2f, SUM_PLACES * kSumsOfGroup>;  // [subgroup, row, pair]
 
 // The same unit of two rows of W.
 struct UnitPair {
@@ -37,18 +41,35 @@ struct UnitPair {
 }
 
 fn load_pair(pair: u32, unit: u32) -> UnitPair {
-  let within = min(pair, p.pairs - 1u);
-  let first = (2u * PAIR_APART) * (within / PAIR_APART) + within % PAIR_APART;
+  let apart = select(PAIR_APART, kRowGroup, PAIR_APART == 1u);
+  let first = (2u * apart) * (pair / apart) + pair % apart;
   let at = min(unit, UNITS - 1u);
-  let second = min(first + PAIR_APART, N - 1u);
-  return UnitPair(load_unit(first * UNITS + at), load_unit(second * UNITS + at));
+  return UnitPair(load_unit(unit_place(min(first, N - 1u), at, UNITS)),
+                  load_unit(unit_place(min(first + apart, N - 1u), at, UNITS)));
 }
 
-fn join(sum: vec2f, lane: Lane) -> vec2f {
-  if (LANES_K >= SUBGROUP_MAX) { return subgroupAdd(sum); }
+// From the sums of the two rows that each lane has loaded, those of a pair.
+fn as_pair(sum: vec2f, my_row: u32) -> vec2f {
+  if (PAIR_APART > 1u || kRowGroup == 1u) { return sum; }
+  let is_odd = my_row % 2u == 1u;
+  let other = subgroupShuffleXor(select(sum.y, sum.x, is_odd), 1u);
+  return select(vec2f(sum.x, other), vec2f(other, sum.y), is_odd);
+}
+
+// Which of kRowGroup pairs that is.
+fn place_of_pair(my_row: u32) -> u32 {
+  if (PAIR_APART > 1u) { return my_row; }
+  return my_row / 2u + my_row % 2u * (kRowGroup / 2u);
+}
+
+fn join(sum: vec2f, my_row: u32, lane: Lane) -> vec2f {
   var joined = sum;
-  for (var apart = 1u; apart < LANES_K; apart *= 2u) { joined += subgroupShuffleXor(joined, apart); }
-  return joined;
+  if (kRowGroup == 1u && LANES_K >= SUBGROUP_MAX) { return subgroupAdd(sum); }
+  let size = select(lane.subgroup_size, SUBGROUP_MAX, SUBGROUP_MIN == SUBGROUP_MAX);  // drivers unroll what they know
+  for (var apart = kRowGroup; apart < min(LANES_K, size); apart *= 2u) {
+    joined += subgroupShuffleXor(joined, apart);
+  }
+  return as_pair(joined, my_row);
 }
 
 fn finish_within(row: u32, pair: u32, sum: vec2f) {
@@ -58,35 +79,36 @@ fn finish_within(row: u32, pair: u32, sum: vec2f) {
 @compute @workgroup_size(GROUPS * LANES_K)
 fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   let my_place = place_in_workgroup(lane);
-  let my_unit = my_place % LANES_K;
+  let my_row = my_place % kRowGroup;
+  let my_unit = my_place % LANES_K / kRowGroup;
   let first_row = group.y * kRows;
-  var turn_pair = group.x * TURNS * GROUPS * kPairs;  // the first of the workgroup
-  let group_pair = my_place / LANES_K * kPairs;       // the first of the group, from there
+  var turn_pair = group.x * TURNS * GROUPS * kPairs * kRowGroup;  // the first of the workgroup
+  let group_pair = my_place / LANES_K * kPairs * kRowGroup;       // the first of the group, from there
 
   // Weights are asked for a trip ahead, and the first before x is prepared.
   var weights: array<UnitPair, kPairs>;
   for (var i = 0u; i < kPairs; i++) {  //! unroll
-    weights[i] = load_pair(turn_pair + group_pair + i, my_unit);
+    weights[i] = load_pair(turn_pair + group_pair + i * kRowGroup + my_row, my_unit);
   }
   prepare_x(first_row, lane);
 
   var x: XUnit;
   for (var turn = 0u; turn < TURNS; turn++) {
     var sums = array<vec2f, kSums>();
-    for (var trip_unit = 0u; trip_unit < UNITS; trip_unit += LANES_K) {
+    for (var trip_unit = 0u; trip_unit < UNITS; trip_unit += UNITS_K) {
       let unit = trip_unit + my_unit;
-      let ends_turn = trip_unit + LANES_K >= UNITS;
-      let next_unit = select(unit + LANES_K, my_unit, ends_turn);
-      let next_pair = turn_pair + group_pair + select(0u, GROUPS * kPairs, ends_turn);
+      let ends_turn = trip_unit + UNITS_K >= UNITS;
+      let next_unit = select(unit + UNITS_K, my_unit, ends_turn);
+      let next_pair = turn_pair + group_pair + my_row + select(0u, GROUPS * kPairs * kRowGroup, ends_turn);
       var next: array<UnitPair, kPairs>;
       if (!ends_turn || turn + 1u < TURNS) {
         for (var i = 0u; i < kPairs; i++) {  //! unroll
-          next[i] = load_pair(next_pair + i, next_unit);
+          next[i] = load_pair(next_pair + i * kRowGroup, next_unit);
         }
       }
       if (unit < UNITS) {
         for (var row = 0u; row < kRows; row++) {  //! unroll
-          if (kRows > 1u || UNITS > LANES_K || turn == 0u) {
+          if (kRows > 1u || UNITS > UNITS_K || turn == 0u) {
             x = load_x(min(first_row + row, p.rows - 1u), unit);
           }
           for (var i = 0u; i < kPairs; i++) {  //! unroll
@@ -102,32 +124,33 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
       // A group has all of its sums: its lanes finish one each.
       for (var row = 0u; row < kRows; row++) {  //! unroll
         for (var i = 0u; i < kPairs; i++) {  //! unroll
-          let sum = join(sums[row * kPairs + i], lane);
-          if (my_unit == (row * kPairs + i) % LANES_K) {
-            finish_within(first_row + row, turn_pair + group_pair + i, sum);
+          let sum = join(sums[row * kPairs + i], my_row, lane);
+          if (my_unit == (row * kPairs + i) % UNITS_K) {
+            finish_within(first_row + row, turn_pair + group_pair + i * kRowGroup + place_of_pair(my_row), sum);
           }
         }
       }
     } else {
-      let sum_place = my_place / lane.subgroup_size * kSums;
+      let sum_place = my_place / lane.subgroup_size * kSumsOfGroup + place_of_pair(my_row);
       for (var row = 0u; row < kRows; row++) {  //! unroll
         for (var i = 0u; i < kPairs; i++) {  //! unroll
-          let sum = join(sums[row * kPairs + i], lane);
-          if (lane.in_subgroup == 0u) { partial[sum_place + row * kPairs + i] = sum; }
+          let sum = join(sums[row * kPairs + i], my_row, lane);
+          if (lane.in_subgroup < kRowGroup) { partial[sum_place + (row * kPairs + i) * kRowGroup] = sum; }
         }
       }
       workgroupBarrier();
       let places = LANES_K / lane.subgroup_size;  // of a group
-      for (var i = lane.index; i < GROUPS * kSums; i += GROUPS * LANES_K) {
+      for (var i = lane.index; i < GROUPS * kSumsOfGroup; i += GROUPS * LANES_K) {
+        let of_group = i % kSumsOfGroup;
         var sum = vec2f();
         for (var place = 0u; place < places; place++) {
-          sum += partial[(i / kSums * places + place) * kSums + i % kSums];
+          sum += partial[(i / kSumsOfGroup * places + place) * kSumsOfGroup + of_group];
         }
-        let pair = turn_pair + i / kSums * kPairs + i % kPairs;
-        finish_within(first_row + i % kSums / kPairs, pair, sum);
+        let pair = turn_pair + i / kSumsOfGroup * kPairs * kRowGroup + of_group % (kPairs * kRowGroup);
+        finish_within(first_row + of_group / (kPairs * kRowGroup), pair, sum);
       }
       if (TURNS > 1u) { workgroupBarrier(); }
     }
-    turn_pair += GROUPS * kPairs;
+    turn_pair += GROUPS * kPairs * kRowGroup;
   }
 }

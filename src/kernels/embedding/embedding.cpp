@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "base/checked.h"
-#include "kernels/compose.h"
+#include "kernels/choose_weight.h"
 #include "kernels/gen/embedding.wgsl.h"
 
 namespace weft::kernels {
@@ -18,10 +18,10 @@ Result<Dispatch> embedding(gpu::Device& device, const Embedding& shape, const We
                 layout.cols);
   }
   const uint32_t quads = layout.cols / 4;
-  const gpu::Pipeline pipeline = device.pipeline(
-      compose({.kernel = "embedding",
-               .imports = {{"weight", wgsl_name(layout.format)}},
-               .overrides = {{"WG", kLanes}, {"OF_POSITIONS", shape.of_positions ? 1.0 : 0.0}}}));
+  Variant shader{.kernel = "embedding",
+                 .overrides = {{"WG", kLanes}, {"OF_POSITIONS", shape.of_positions ? 1.0 : 0.0}}};
+  choose_weight(layout.format, shader);
+  const gpu::Pipeline pipeline = device.pipeline(compose(shader));
   std::vector<gpu::Binding> bindings{buffers.rows, buffers.slot_tokens, buffers.x};
   weight.bind(bindings);
   return Dispatch{

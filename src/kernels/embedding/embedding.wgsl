@@ -2,6 +2,7 @@
 //! grid: x covers the quads (four columns) of one row, y: a row
 //! import: step
 //! import: weight
+//! import: unit_place
 
 override WG: u32;
 override OF_POSITIONS: bool;  // rows of W stand for positions, and are added to what x holds
@@ -30,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (token == kTokenOfSlot) { token = slot_tokens[row.slot]; }
   let part_token = min(token, p.vocab - 1u) - p.first_token;  // wraps where the part starts later
   if (part_token >= p.part_tokens) { return; }
-  let unit = load_unit(part_token * p.units + 4u * quad / UNIT);
+  let unit = load_unit(unit_place(part_token, 4u * quad / UNIT, p.units));
   var value = p.scale * unit_quad(unit, quad % (UNIT / 4u));
   if (OF_POSITIONS) { value += x[group.y * p.quads + quad]; }
   x[group.y * p.quads + quad] = value;

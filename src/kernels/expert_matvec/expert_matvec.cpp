@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/checked.h"
+#include "kernels/choose_weight.h"
 #include "kernels/gen/expert_matvec.wgsl.h"
 #include "kernels/matvec/matvec.h"
 #include "kernels/product/product_parts.h"
@@ -24,17 +25,17 @@ Dispatch make(gpu::Device& device, const ExpertProduct& product, const Ends& end
   const uint32_t places =
       by_subgroup ? ceil_div(variant.lanes_n * variant.lanes_k, device.info().subgroup_min)
                   : variant.lanes_k;
-  const gpu::Pipeline pipeline = device.pipeline(
-      compose({.kernel = "expert_matvec",
-               .imports = {{"weight", wgsl_name(w.format)},
-                           {"x_quads", wgsl_name(variant.x)},
-                           {"lane_sums", by_subgroup ? "lane_sums_subgroup" : "lane_sums"}},
-               .constants = {{"kPerLane", variant.per_lane}},
-               .overrides = {{"LANES_N", static_cast<double>(variant.lanes_n)},
-                             {"LANES_K", static_cast<double>(variant.lanes_k)},
-                             {"SUM_PLACES", static_cast<double>(places)},
-                             {"SUM", ends.sums ? 1.0 : 0.0},
-                             {"HAS_BIAS", has_bias ? 1.0 : 0.0}}}));
+  Variant shader{.kernel = "expert_matvec",
+                 .imports = {{"x_quads", wgsl_name(variant.x)},
+                             {"lane_sums", by_subgroup ? "lane_sums_subgroup" : "lane_sums"}},
+                 .constants = {{"kPerLane", variant.per_lane}},
+                 .overrides = {{"LANES_N", static_cast<double>(variant.lanes_n)},
+                               {"LANES_K", static_cast<double>(variant.lanes_k)},
+                               {"SUM_PLACES", static_cast<double>(places)},
+                               {"SUM", ends.sums ? 1.0 : 0.0},
+                               {"HAS_BIAS", has_bias ? 1.0 : 0.0}}};
+  choose_weight(w.format, shader);
+  const gpu::Pipeline pipeline = device.pipeline(compose(shader));
   std::vector<gpu::Binding> bindings{ends.x, ends.y, has_bias ? product.bias : ends.x};
   product.weight.bind(bindings);
   bindings.push_back(product.choices);

@@ -7,6 +7,7 @@
 //! grid: x: GROUP_N rows of a matrix, y: a row, z: a choice, or one if SUM
 //! import: dot_add
 //! import: weight
+//! import: unit_place
 //! import: x_quads
 //! import: lane_sums
 //! import: expert_choice
@@ -75,7 +76,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
       let x_unit = load_x(x_row, unit, lane);
       var weights: array<Unit, kPerLane>;
       for (var i = 0u; i < kPerLane; i++) {
-        weights[i] = load_unit((expert * p.n + min(my_n + i * LANES_N, p.n - 1u)) * p.units + unit);
+        weights[i] = load_unit(unit_place(expert * p.n + min(my_n + i * LANES_N, p.n - 1u), unit, p.units));
       }
       for (var quad = 0u; quad < UNIT / 4u; quad++) {
         let x_of_unit = weight * x_quad(x_unit, quad);

@@ -2,6 +2,7 @@
 //! scale and a min of six bits for each of eight units. Units 0 to 3 own the low six bits of bytes 0 to 3 (scale)
 //! and 4 to 7 (min); units 4 to 7 have their low four bits in bytes 8 to 11 (scale low, min high) and their high
 //! two in the top of bytes 0 to 3 and 4 to 7.
+//! import: unit_place
 
 // d * scale and -dmin * min of unit 0 .. 7
 fn scale_and_offset(header: vec4u, unit: u32) -> vec2f {

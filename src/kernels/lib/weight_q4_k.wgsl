@@ -14,7 +14,7 @@ struct Unit {
 }
 
 fn load_unit(i: u32) -> Unit {
-  return Unit(quants[i], headers[i / 8u], i % 8u);
+  return Unit(quants[i], headers[of_eight_units(i)], i / kRowGroup % 8u);
 }
 
 fn dot_words(unit: Unit, eight: u32) -> vec2u { return nibble_words(unit.quants, eight); }

@@ -16,7 +16,7 @@ struct Unit {
 }
 
 fn load_unit(i: u32) -> Unit {
-  return Unit(quants[i], high[i], headers[i / 8u], i % 8u);
+  return Unit(quants[i], high[i], headers[of_eight_units(i)], i / kRowGroup % 8u);
 }
 
 fn dot_words(unit: Unit, eight: u32) -> vec2u { return five_bit_words(unit.quants, unit.high, eight); }

@@ -1,5 +1,6 @@
 //! Q6_K: d scale (q - 32), q in 0 .. 63; a scale in -128 .. 127 for each half of a unit, d for eight units.
 //! import: weight_nibbles
+//! import: unit_place
 
 const UNIT = 32u;
 const LINES = 2u;
@@ -16,9 +17,10 @@ struct Unit {
 }
 
 fn load_unit(i: u32) -> Unit {
-  let block = 5u * (i / 8u);
-  let two = scales[block + i % 8u / 2u] >> (16u * (i % 2u));
-  return Unit(quants[i], high[i], scales[block + 4u], two);
+  let unit = i / kRowGroup % 8u;
+  let block = 5u * of_eight_units(i) - 4u * (i % kRowGroup);
+  let two = scales[block + unit / 2u * kRowGroup] >> (16u * (unit % 2u));
+  return Unit(quants[i], high[i], scales[block + 4u * kRowGroup], two);
 }
 
 fn dot_words(unit: Unit, eight: u32) -> vec2u {

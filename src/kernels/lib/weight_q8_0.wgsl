@@ -13,7 +13,8 @@ struct Unit {
 }
 
 fn load_unit(i: u32) -> Unit {
-  return Unit(quants[2u * i], quants[2u * i + 1u], unpack2x16float(scales[i / 2u])[i % 2u]);
+  let first = 2u * i - i % kRowGroup;
+  return Unit(quants[first], quants[first + kRowGroup], unpack2x16float(scales[i / 2u])[i % 2u]);
 }
 
 fn dot_words(unit: Unit, eight: u32) -> vec2u {

@@ -7,6 +7,7 @@
 //! import: dot_add
 //! import: product
 //! import: weight
+//! import: unit_place
 //! import: x_quads
 
 const kSide = 16u;
@@ -49,7 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
       let quad = first_quad + i % kQuads;
       var values = vec4f();
       if (quad < quads_of_row) {
-        values = unit_quad(load_unit(n * p.units + quad / (UNIT / 4u)), quad % (UNIT / 4u));
+        values = unit_quad(load_unit(unit_place(n, quad / (UNIT / 4u), p.units)), quad % (UNIT / 4u));
       }
       w_tile[place(i / kQuads, i % kQuads)] = values;
     }

@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "base/checked.h"
-#include "kernels/compose.h"
+#include "kernels/choose_weight.h"
 #include "kernels/gen/matmul_join.wgsl.h"
 #include "kernels/gen/matmul_subgroup.wgsl.h"
 
@@ -47,7 +47,6 @@ Variant shader_of(const MatmulSubgroupVariant& variant, WeightFormat format, uin
   const uint32_t run = run_of(variant, format, lanes);
   Variant shader{
       .kernel = "matmul_subgroup",
-      .imports = {{"weight", wgsl_name(format)}},
       .constants = {{"kTileRows", variant.tile_rows},
                     {"kTileN", variant.tile_n},
                     {"kTileK", variant.tile_k},
@@ -62,6 +61,7 @@ Variant shader_of(const MatmulSubgroupVariant& variant, WeightFormat format, uin
                     {"kXLoads", ceil_div(variant.tile_rows * variant.tile_k / 8, lanes)},
                     {"kWLoads", ceil_div(variant.tile_n * variant.tile_k / 8, run * lanes)},
                     {"kLanes", lanes}}};
+  choose_weight(format, shader);
   choose_matrix(matrix, shader);
   choose_halves(format, shader);
   return shader;

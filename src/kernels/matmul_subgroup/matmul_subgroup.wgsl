@@ -11,6 +11,7 @@
 //! grid: x: tiles of rows, y: tiles of N, z: splits
 //! import: subgroup_matrix
 //! import: unit_halves
+//! import: unit_place
 //! import: place_chunks
 
 override HAS_BIAS: bool;
@@ -98,7 +99,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
     x_from[i] = place(row, lane.index % kEights * 8u, kCols) / 8u;
   }
   for (var i = 0u; i < kWLoads; i++) {  //! unroll
-    w_from[i] = min(first_n + w_row + i * kWApart, p.n - 1u) * p.units + w_eight / (UNIT / 8u);
+    w_from[i] = unit_place(min(first_n + w_row + i * kWApart, p.n - 1u), w_eight / (UNIT / 8u), p.units);
   }
 
   var sums: array<Sums, kRowMatrices * kColumnMatrices>;
@@ -110,7 +111,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
     next_x[i] = x[x_from[i] + begin_k];
   }
   for (var i = 0u; i < kWLoads; i++) {  //! unroll
-    next_w[i] = load_unit(w_from[i] + begin_k / UNIT);
+    next_w[i] = load_unit(w_from[i] + begin_k / UNIT * kRowGroup);
   }
   for (var step = 0u; step < kSteps; step++) {
     for (var i = 0u; i < kXLoads; i++) {  //! unroll
@@ -129,7 +130,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
       next_x[i] = x[x_from[i] + next_k];
     }
     for (var i = 0u; i < kWLoads; i++) {  //! unroll
-      next_w[i] = load_unit(w_from[i] + next_k / UNIT);
+      next_w[i] = load_unit(w_from[i] + next_k / UNIT * kRowGroup);
     }
     let row_place = part_row * kStride;
     let column_place = kWPlace + part_n * kStride;

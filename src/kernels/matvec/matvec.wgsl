@@ -7,6 +7,7 @@
 //! import: dot_add
 //! import: product
 //! import: weight
+//! import: unit_place
 //! import: x_quads
 //! import: lane_sums
 
@@ -27,7 +28,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   for (var unit = lane_k(lane); unit < p.units; unit += LANES_K) {
     var weights: array<Unit, kPerLane>;
     for (var i = 0u; i < kPerLane; i++) {
-      weights[i] = load_unit(min(my_n + i * LANES_N, p.n - 1u) * p.units + unit);
+      weights[i] = load_unit(unit_place(min(my_n + i * LANES_N, p.n - 1u), unit, p.units));
     }
     var xs: array<XUnit, kRows>;
     for (var row = 0u; row < kRows; row++) {

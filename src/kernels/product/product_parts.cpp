@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "kernels/choose_weight.h"
 #include "kernels/gen/product.wgsl.h"
 
 namespace weft::kernels {
@@ -28,7 +29,7 @@ Dispatch product_dispatch(gpu::Device& device, const Product& product, XQuads x,
   const WeightLayout& w = product.weight.layout;
   CHECK(x == XQuads::kRagged || x_quads_for(w) == XQuads::kDirect);
   const bool has_bias = product.bias.buffer != nullptr;
-  variant.imports.emplace_back("weight", wgsl_name(w.format));
+  choose_weight(w.format, variant);
   variant.imports.emplace_back("x_quads", wgsl_name(x));
   variant.overrides.push_back({"HAS_BIAS", has_bias ? 1.0 : 0.0});
   variant.overrides.push_back({"ADD", product.store == Store::kAdd ? 1.0 : 0.0});
