@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/kv_type.h"
 #include "backend/trace.h"
 #include "base/error.h"
 #include "base/token.h"
@@ -26,7 +27,8 @@ struct Options {
   uint32_t max_rows = 512;      // rows (tokens) of one step, over all its sequences
   uint32_t max_context = 4096;  // tokens of one sequence
   uint32_t kv_blocks = 128;     // of kBlockTokens each, shared by all sequences
-  uint32_t threads = 0;         // CPU only; 0: one a physical core that the process may use
+  KvTypes kv_types = {};
+  uint32_t threads = 0;  // CPU only; 0: one a physical core that the process may use
 
   // Called while a backend is created, with weights that have been copied: they are not read from
   // the file again, or rarely. May be empty.

@@ -119,10 +119,18 @@ Result<Rates> measure(backend::Backend& backend, const ThroughputCase& test, uin
 // What a case ran under.
 Json conditions_of(const engine::LoadedModel& model, const ThroughputCase& test) {
   const backend::Info& info = model.backend().info();
-  return {{"depth", test.depth},        {"batch", test.batch},
-          {"device", info.device},      {"backend", info.backend},
-          {"model", model.spec().name}, {"quantization", model.spec().quantization()},
-          {"threads", info.threads},    {"commit", commit()}};
+  const backend::KvTypes& kv = model.backend().options().kv_types;
+  return {{"depth", test.depth},
+          {"batch", test.batch},
+          {"type_k", name(kv.keys)},
+          {"type_v", name(kv.values)},
+          {"kv_bytes", info.memory.kv},
+          {"device", info.device},
+          {"backend", info.backend},
+          {"model", model.spec().name},
+          {"quantization", model.spec().quantization()},
+          {"threads", info.threads},
+          {"commit", commit()}};
 }
 
 void print_rates(const engine::LoadedModel& model, const ThroughputCase& test, const Rates& rates,

@@ -54,6 +54,17 @@ void add_sampling_options(CLI::App& app, sample::Params& params) {
       "Seed: the same one gives the same text; -1: a random one (default)");
 }
 
+void add_kv_type(CLI::App& app, const char* flag, const char* what, backend::KvType& type) {
+  app.add_option_function<std::string>(
+         flag, [&type](const std::string& name) { type = backend::find_kv_type(name).value(); },
+         fmt::format("How {} are kept: f16, or q8_0 in half the memory (CPU only)", what))
+      ->check([](const std::string& name) {
+        const Result<backend::KvType> found = backend::find_kv_type(name);
+        return found ? std::string() : found.error().message();
+      })
+      ->default_str(std::string(name(type)));
+}
+
 }  // namespace
 
 std::string why_no_quantize_type(const std::string& name) {
@@ -74,6 +85,8 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
                  fmt::format("Context in tokens; 0: as the model was trained "
                              "(default: that, at most {})",
                              engine::kDefaultContext));
+  add_kv_type(app, "--cache-type-k", "keys", options.kv_types.keys);
+  add_kv_type(app, "--cache-type-v", "values", options.kv_types.values);
   app.add_option("-b,--batch-size", options.batch, "Most tokens of one step")
       ->check(CLI::Range(1U, 1U << 16U))
       ->capture_default_str();

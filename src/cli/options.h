@@ -18,7 +18,7 @@ struct ModelOptions : engine::ModelOptions {
 // A check of an option: why `name` is no type that a model can be quantised to, or nothing.
 [[nodiscard]] std::string why_no_quantize_type(const std::string& name);
 
-// -m, --model-dir, --quantize, --device, -c, -b, -t.
+// -m, --model-dir, --quantize, --device, -c, --cache-type-k, --cache-type-v, -b, -t.
 void add_model_options(CLI::App& app, ModelOptions& options);
 
 // How an answer is generated: -n, --stop, --ignore-eos; --temp, --top-k, --top-p, --min-p,

@@ -44,6 +44,7 @@ Result<backend::Options> backend_options(const ModelOptions& options, const mode
                           .max_rows = options.batch,
                           .max_context = context,
                           .kv_blocks = narrow<uint32_t>(kv_blocks),
+                          .kv_types = options.kv_types,
                           .threads = options.threads};
 }
 

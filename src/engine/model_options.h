@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "backend/kv_type.h"
+
 namespace weft::engine {
 
 struct ModelOptions {
@@ -18,6 +20,7 @@ struct ModelOptions {
   uint32_t batch = 512;               // tokens of one step
   uint32_t max_sequences = 1;         // that run at the same time
   std::optional<uint32_t> kv_tokens;  // that the KV cache holds; unset: context * max_sequences
+  backend::KvTypes kv_types = {};     // of the KV cache
   uint32_t threads = 0;               // CPU only; 0: one a physical core that the process may use
 };
 

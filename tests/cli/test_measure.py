@@ -11,8 +11,8 @@ from weft_case import WeftCase
 
 # What is written about every case of `weft bench --json`, in this order.
 BENCH_KEYS = [
-    "case", "tok_s", "tok_s_min", "tok_s_max", "thread_share", "reps", "depth", "batch", "device", "backend",
-    "model", "quantization", "threads", "commit",
+    "case", "tok_s", "tok_s_min", "tok_s_max", "thread_share", "reps", "depth", "batch", "type_k",
+    "type_v", "kv_bytes", "device", "backend", "model", "quantization", "threads", "commit",
 ]  # fmt: skip
 TEXT = """A river is a stream of fresh water that flows towards an ocean, a lake or another river.
 In some cases a river flows into the ground, or dries up before it reaches another body of water.
@@ -65,6 +65,18 @@ class Bench(ModelCase):
     def test_zero_leaves_a_phase_out(self):
         self.assertEqual([c["case"] for c in self.bench("-p", "0", "-n", "2")], ["tg2"])
         self.assertEqual([c["case"] for c in self.bench("-p", "2", "-n", "0")], ["pp2"])
+
+    def test_a_cache_of_bytes_takes_half_the_memory(self):
+        arguments = ["-p", "0", "-n", "2", "-r", "1", "-d", "500"]
+        (halves,) = self.bench(*arguments)
+        types = ["--cache-type-k", "q8_0", "--cache-type-v", "q8_0"]
+        (as_bytes,) = self.bench(*arguments, *types)
+        self.assertEqual((halves["type_k"], halves["type_v"]), ("f16", "f16"))
+        self.assertEqual((as_bytes["type_k"], as_bytes["type_v"]), ("q8_0", "q8_0"))
+        page = 2 << 20
+        tokens = 512  # whole blocks
+        self.assertLess(halves["kv_bytes"] - tokens * 30 * 2 * 3 * 64 * 2, page)
+        self.assertLess(as_bytes["kv_bytes"] - tokens * 30 * 2 * 3 * 64 * 34 // 32, page)
 
     def test_the_table_has_a_line_for_each_case(self):
         table = self.run_model("bench", "-p", "4", "-n", "2", "-r", "1").splitlines()

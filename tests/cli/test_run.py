@@ -167,6 +167,7 @@ class RunRefuses(WeftCase):
             (["-n", "0", "Hi"], ["--n-predict", "0 tokens"]),
             (["-n", "-2", "Hi"], ["--n-predict", "-2"]),
             (["--device", "", "Hi"], ["--device"]),
+            (["--cache-type-k", "q4_0", "Hi"], ["--cache-type-k", "f16 or q8_0", "'q4_0'"]),
             (["--logit-bias", "seven", "Hi"], ["--logit-bias", "seven"]),
         ]:
             with self.subTest(arguments):

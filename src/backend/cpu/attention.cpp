@@ -12,173 +12,137 @@
 
 #include <hwy/contrib/math/math-inl.h>
 
+#include "backend/cpu/attention_kernels-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace weft::backend::HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
 
-using D = hn::CappedTag<float, 16>;
-using V = hn::Vec<D>;
-constexpr size_t kLanes = hn::MaxLanes(D());
-constexpr size_t kVectors = kBlockTokens / kLanes;  // of one query's scores
-constexpr size_t kDimVectors = kHeadPadding / kLanes;
-
-HWY_INLINE V load_halves(const uint16_t* halves) {
-  const hn::Rebind<uint16_t, D> du16;
-  const hn::Rebind<hwy::float16_t, D> d16;
-  return hn::PromoteTo(D(), hn::BitCast(d16, hn::LoadU(du16, halves)));
+// Calls body<kQueries>(n) for queries n to n + kQueries - 1, until all n_queries have been, with at
+// most kMost at once.
+template <size_t kMost, class Body>
+HWY_INLINE void for_queries(size_t n_queries, const Body& body) {
+  size_t n = 0;
+  const auto call = [&]<size_t kQueries>() HWY_ATTR {
+    if constexpr (kQueries <= kMost) {
+      for (; n + kQueries <= n_queries; n += kQueries) body.template operator()<kQueries>(n);
+    }
+  };
+  call.template operator()<8>();
+  call.template operator()<4>();
+  call.template operator()<3>();
+  call.template operator()<2>();
+  call.template operator()<1>();
 }
 
-// p = q . key for each token of the block.
-template <size_t kQueries>
-HWY_INLINE void score(const uint16_t* keys, size_t dim, AttentionQuery* queries) {
-  const D d;
-  V sums[kQueries][kVectors];
-  for (size_t n = 0; n < kQueries; ++n) {
-    for (size_t v = 0; v < kVectors; ++v) sums[n][v] = hn::Zero(d);
-  }
-  for (size_t i = 0; i < dim; ++i) {
-    for (size_t v = 0; v < kVectors; ++v) {
-      const V key = load_halves(keys + i * kBlockTokens + v * kLanes);
-      for (size_t n = 0; n < kQueries; ++n) {
-        sums[n][v] = hn::MulAdd(hn::Set(d, queries[n].q[i]), key, sums[n][v]);
-      }
+// Only the first queries ask for what is read later.
+HWY_INLINE BlockPart part_for(const std::byte* data, ptrdiff_t ahead, size_t query) {
+  return {data, query == 0 ? ahead : 0};
+}
+
+void score(const ChunkBlocks& chunk, AttentionQuery* queries, size_t n_queries) {
+  constexpr bool kManyRegisters = kLanes == 16;
+  for (size_t b = 0; b < chunk.count; ++b) {
+    const size_t at = b * kBlockTokens;
+    if (chunk.shape.types.keys == KvType::kF16) {
+      for_queries<kManyRegisters ? 8 : 2>(n_queries, [&]<size_t kQueries>(size_t n) HWY_ATTR {
+        score_halves<kQueries>(part_for(chunk.keys[b], chunk.ahead[b], n), chunk.shape, at,
+                               queries + n);
+      });
+    } else {
+      for_queries<kManyRegisters ? 4 : 2>(n_queries, [&]<size_t kQueries>(size_t n) HWY_ATTR {
+        score_q8<kQueries>(part_for(chunk.keys[b], chunk.ahead[b], n), chunk.shape, at,
+                           queries + n);
+      });
     }
   }
-  for (size_t n = 0; n < kQueries; ++n) {
-    for (size_t v = 0; v < kVectors; ++v) hn::Store(sums[n][v], d, queries[n].p + v * kLanes);
-  }
 }
 
-// Lanes [t, t + kLanes) of the block's tokens that the query may see.
+// Lanes [t, t + kLanes) of the chunk's tokens that the query may see.
 HWY_INLINE auto visible_lanes(const AttentionQuery& query, size_t t) {
-  const D d;
-  const auto before_end = hn::FirstN(d, query.tokens > t ? query.tokens - t : 0);
-  const auto before_first = hn::FirstN(d, query.first > t ? query.first - t : 0);
+  const auto before_end = hn::FirstN(DF(), query.tokens > t ? query.tokens - t : 0);
+  const auto before_first = hn::FirstN(DF(), query.first > t ? query.first - t : 0);
   return hn::AndNot(before_first, before_end);
 }
 
-void cap_scores(AttentionQuery& query) {
-  const D d;
-  const V cap = hn::Set(d, query.softcap);
-  for (size_t t = 0; t < kBlockTokens; t += kLanes) {
-    const V score = hn::Div(hn::Load(d, query.p + t), cap);
-    hn::Store(hn::Mul(cap, hn::Tanh(d, score)), d, query.p + t);
+void cap_scores(AttentionQuery& query, size_t tokens) {
+  const VF cap = hn::Set(DF(), query.softcap);
+  for (size_t t = 0; t < tokens; t += kLanes) {
+    const VF score = hn::Div(hn::Load(DF(), query.p + t), cap);
+    hn::Store(hn::Mul(cap, hn::Tanh(DF(), score)), DF(), query.p + t);
   }
 }
 
-// Turns scores into exp(score - largest), zero for what it may not see, and brings what was summed
-// before to the new largest score.
-HWY_INLINE void soften(AttentionQuery& query, size_t padded_dim) {
-  const D d;
-  const V lowest = hn::Set(d, std::numeric_limits<float>::lowest());
-  V largest = hn::Set(d, query.largest);
-  for (size_t t = 0; t < kBlockTokens; t += kLanes) {
+// Turns scores into exp(score - largest), zero for what it may not see, and begins its sum.
+void soften(AttentionQuery& query, size_t tokens, size_t padded_dim) {
+  const DF d;
+  const VF lowest = hn::Set(d, std::numeric_limits<float>::lowest());
+  VF largest = lowest;
+  for (size_t t = 0; t < tokens; t += kLanes) {
     const auto visible = visible_lanes(query, t);
     largest = hn::Max(largest, hn::IfThenElse(visible, hn::Load(d, query.p + t), lowest));
   }
   largest = hn::MaxOfLanes(d, largest);
-  const V correction = hn::Exp(d, hn::Sub(hn::Set(d, query.largest), largest));
-  V weight = hn::Zero(d);
-  for (size_t t = 0; t < kBlockTokens; t += kLanes) {
-    const auto visible = visible_lanes(query, t);
-    const V p = hn::Exp(d, hn::Sub(hn::Load(d, query.p + t), largest));
-    const V masked = hn::IfThenElseZero(visible, p);
+  VF weight = hn::Zero(d);
+  for (size_t t = 0; t < tokens; t += kLanes) {
+    const VF p = hn::Exp(d, hn::Sub(hn::Load(d, query.p + t), largest));
+    const VF masked = hn::IfThenElseZero(visible_lanes(query, t), p);
     hn::Store(masked, d, query.p + t);
     weight = hn::Add(weight, masked);
   }
-  const float factor = hn::GetLane(correction);
-  query.largest = hn::GetLane(largest);
-  query.weight = query.weight * factor + hn::GetLane(hn::SumOfLanes(d, weight));
+  query.sum->largest = hn::GetLane(largest);
+  query.sum->weight = hn::GetLane(hn::SumOfLanes(d, weight));
   for (size_t i = 0; i < padded_dim; i += kLanes) {
-    hn::Store(hn::Mul(hn::Load(d, query.sum + i), correction), d, query.sum + i);
+    hn::Store(hn::Zero(d), d, query.sum->values + i);
   }
 }
 
-// sum += p[t] * value[t] for t in [first, end), one after the other.
-template <size_t kQueries>
-HWY_INLINE void weigh(const uint16_t* values, size_t padded_dim, size_t first, size_t end,
-                      AttentionQuery* queries) {
-  const D d;
-  for (size_t i = 0; i < padded_dim; i += kHeadPadding) {
-    V sums[kQueries][kDimVectors];
-    for (size_t n = 0; n < kQueries; ++n) {
-      for (size_t v = 0; v < kDimVectors; ++v) {
-        sums[n][v] = hn::Load(d, queries[n].sum + i + v * kLanes);
-      }
+template <class Values>
+void weigh_block(const ChunkBlocks& chunk, size_t b, AttentionQuery* queries, size_t n_queries) {
+  const std::byte* const data = chunk.keys[b] + chunk.shape.key_bytes();
+  const auto at = static_cast<uint32_t>(b * kBlockTokens);
+  for_queries<kLanes == 16 ? 8 : 2>(n_queries, [&]<size_t kQueries>(size_t n) HWY_ATTR {
+    const BlockPart part = part_for(data, chunk.ahead[b], n);
+    const auto end_of = [&](size_t i) {  // in this block
+      return std::clamp(queries[n + i].tokens, at, at + kBlockTokens) - at;
+    };
+    uint32_t common = kBlockTokens;
+    for (size_t i = 0; i < kQueries; ++i) common = std::min(common, end_of(i));
+    weigh<kQueries, Values>(part, chunk.shape, at, 0, common, queries + n);
+    for (size_t i = 0; i < kQueries; ++i) {
+      if (end_of(i) == common) continue;
+      weigh<1, Values>(part, chunk.shape, at, common, end_of(i), queries + n + i);
     }
-    for (size_t t = first; t < end; ++t) {
-      for (size_t v = 0; v < kDimVectors; ++v) {
-        const V value = load_halves(values + t * padded_dim + i + v * kLanes);
-        for (size_t n = 0; n < kQueries; ++n) {
-          sums[n][v] = hn::MulAdd(hn::Set(d, queries[n].p[t]), value, sums[n][v]);
-        }
-      }
-    }
-    for (size_t n = 0; n < kQueries; ++n) {
-      for (size_t v = 0; v < kDimVectors; ++v) {
-        hn::Store(sums[n][v], d, queries[n].sum + i + v * kLanes);
-      }
+  });
+}
+
+void attend_chunk(const ChunkBlocks& chunk, AttentionQuery* queries, size_t n_queries) {
+  score(chunk, queries, n_queries);
+  const size_t tokens = size_t{chunk.count} * kBlockTokens;
+  for (size_t n = 0; n < n_queries; ++n) {
+    if (queries[n].softcap != 0) cap_scores(queries[n], tokens);
+    soften(queries[n], tokens, chunk.shape.padded_dim());
+  }
+  for (size_t b = 0; b < chunk.count; ++b) {
+    if (chunk.shape.types.values == KvType::kF16) {
+      weigh_block<HalfValues>(chunk, b, queries, n_queries);
+    } else {
+      weigh_block<Q8GroupValues>(chunk, b, queries, n_queries);
     }
   }
 }
 
-// Asks for the block that comes next, a part at a time, while this one is worked on.
-class Prefetch {
- public:
-  HWY_INLINE explicit Prefetch(std::span<const uint16_t> block)
-      : next_(block.data()), end_(block.data() + block.size()), part_(block.size() / 4) {}
-
-  HWY_INLINE void part() {
-    for (const uint16_t* end = std::min(next_ + part_, end_); next_ < end; next_ += 32) {
-      __builtin_prefetch(next_, 0, 2);
-    }
+// to += from, [padded_dim]
+void add(const WeightedSum& from, size_t padded_dim, WeightedSum& to) {
+  const DF d;
+  const float largest = std::max(from.largest, to.largest);
+  const VF from_factor = hn::Exp(d, hn::Set(d, from.largest - largest));
+  const VF to_factor = hn::Exp(d, hn::Set(d, to.largest - largest));
+  to.largest = largest;
+  to.weight = to.weight * hn::GetLane(to_factor) + from.weight * hn::GetLane(from_factor);
+  for (size_t i = 0; i < padded_dim; i += kLanes) {
+    const VF part = hn::Mul(hn::Load(d, from.values + i), from_factor);
+    hn::Store(hn::MulAdd(hn::Load(d, to.values + i), to_factor, part), d, to.values + i);
   }
-
- private:
-  const uint16_t* next_;
-  const uint16_t* end_;
-  size_t part_;
-};
-
-// One block of keys and values for kQueries queries.
-template <size_t kQueries>
-HWY_INLINE void advance(const uint16_t* keys, const uint16_t* values, const KvShape& shape,
-                        AttentionQuery* queries, Prefetch& prefetch) {
-  prefetch.part();
-  score<kQueries>(keys, shape.head_dim, queries);
-  prefetch.part();
-  uint32_t common = kBlockTokens;
-  for (size_t n = 0; n < kQueries; ++n) {
-    if (queries[n].softcap != 0) cap_scores(queries[n]);
-    soften(queries[n], shape.padded_dim());
-    common = std::min(common, queries[n].tokens);
-  }
-  prefetch.part();
-  weigh<kQueries>(values, shape.padded_dim(), 0, common, queries);
-  prefetch.part();
-  for (size_t n = 0; n < kQueries; ++n) {
-    if (queries[n].tokens == common) continue;
-    weigh<1>(values, shape.padded_dim(), common, queries[n].tokens, queries + n);
-  }
-}
-
-// As many queries at once as the registers hold.
-void advance_all(const uint16_t* keys, const uint16_t* values, const KvShape& shape,
-                 std::span<const uint16_t> next_block, AttentionQuery* queries, size_t n_queries) {
-  Prefetch prefetch(next_block);
-  size_t n = 0;
-  const auto advance_by = [&]<size_t kQueries>() HWY_ATTR {
-    for (; n + kQueries <= n_queries; n += kQueries) {
-      advance<kQueries>(keys, values, shape, queries + n, prefetch);
-    }
-  };
-  if constexpr (kLanes == 16) {
-    advance_by.template operator()<8>();
-    advance_by.template operator()<4>();
-    advance_by.template operator()<3>();
-  }
-  advance_by.template operator()<2>();
-  advance_by.template operator()<1>();
 }
 
 }  // namespace weft::backend::HWY_NAMESPACE
@@ -187,61 +151,141 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace weft::backend {
 
-HWY_EXPORT(advance_all);
+HWY_EXPORT(attend_chunk);
+HWY_EXPORT(add);
 
-AttentionScratch::AttentionScratch(uint32_t max_heads, const KvShape& shape)
-    : queries(size_t{max_heads} * kAttentionRows),
-      q(max_heads * kAttentionRows, shape.head_dim),
-      sums(max_heads * kAttentionRows, shape.padded_dim()) {}
-
-uint64_t AttentionScratch::size_bytes() const {
-  return queries.size_bytes() + q.size_bytes() + sums.size_bytes();
+WeightedSums::WeightedSums(size_t count, uint32_t padded_dim)
+    : sums_(count), values_(count * padded_dim) {
+  for (size_t i = 0; i < count; ++i) sums_.data()[i].values = values_.data() + i * padded_dim;
 }
 
-void attend(const AttentionItem& item, const AttentionScratch& scratch) {
+AttentionScratch::AttentionScratch(uint32_t max_heads, const KvShape& widest)
+    : queries(size_t{max_heads} * kAttentionRows),
+      q(max_heads * kAttentionRows, round_up(widest.head_dim, kQ8Columns)),
+      quants(size_t{max_heads} * kAttentionRows * widest.q8_groups()),
+      of_chunk(size_t{max_heads} * kAttentionRows, widest.padded_dim()),
+      of_all(size_t{max_heads} * kAttentionRows, widest.padded_dim()) {}
+
+uint64_t AttentionScratch::size_bytes() const {
+  return queries.size_bytes() + q.size_bytes() + quants.size_bytes() + of_chunk.size_bytes() +
+         of_all.size_bytes();
+}
+
+namespace {
+
+// Scales the queries, to scratch.
+void begin(const AttentionItem& item, const AttentionScratch& scratch) {
   const KvShape& shape = item.cache->shape();
-  const uint32_t dim = shape.head_dim;
-  const uint32_t n_queries = item.rows * item.heads;
-  const uint32_t last_block = item.pos / kBlockTokens;
   CHECK(item.pos % kAttentionRows + item.rows <= kAttentionRows);
-  CHECK(last_block < item.blocks.size() && n_queries <= scratch.queries.values().size());
-  for (uint32_t n = 0; n < n_queries; ++n) {
-    const float* q = item.q + n / item.heads * item.stride + n % item.heads * dim;
-    const std::span scaled = scratch.q.rows(dim).values(n);
-    for (uint32_t i = 0; i < dim; ++i) scaled[i] = q[i] * item.scale;
-    const std::span sum = scratch.sums.rows(shape.padded_dim()).values(n);
-    std::ranges::fill(sum, 0.0F);
+  CHECK(item.pos / kBlockTokens < item.blocks.size());
+  CHECK(item.queries() <= scratch.queries.values().size());
+  for (uint32_t n = 0; n < item.queries(); ++n) {
+    const float* q = item.q + n / item.heads * item.stride + n % item.heads * shape.head_dim;
+    const std::span scaled = scratch.q.rows(round_up(shape.head_dim, kQ8Columns)).values(n);
+    for (uint32_t i = 0; i < shape.head_dim; ++i) scaled[i] = q[i] * item.scale;
     AttentionQuery& query = scratch.queries.data()[n];
     query.q = scaled.data();
-    query.sum = sum.data();
-    query.largest = std::numeric_limits<float>::lowest();
-    query.weight = 0;
+    query.quants = scratch.quants.data() + n * shape.q8_groups();
     query.softcap = item.softcap;
-    query.first = 0;
-    query.tokens = kBlockTokens;
+    if (shape.types.keys == KvType::kF16) continue;
+    std::ranges::fill(scaled.subspan(shape.head_dim), 0.0F);
+    quantize_row(scaled, query.quants, 1);
   }
-  const auto advance = HWY_DYNAMIC_DISPATCH(advance_all);
-  const uint32_t hidden =
-      item.window == 0 || item.pos < item.window ? 0 : item.pos + 1 - item.window;
-  for (uint32_t b = hidden / kBlockTokens; b <= last_block; ++b) {
-    for (uint32_t n = 0; n < n_queries; ++n) {
-      AttentionQuery& query = scratch.queries.data()[n];
-      const uint32_t pos = item.pos + n / item.heads;
-      const uint32_t first = item.window == 0 || pos < item.window ? 0 : pos + 1 - item.window;
-      query.first = std::clamp(first, b * kBlockTokens, (b + 1) * kBlockTokens) - b * kBlockTokens;
-      if (b == last_block) query.tokens = pos % kBlockTokens + 1;
+}
+
+uint32_t first_block(const AttentionPiece& piece) {
+  return (piece.item->first_chunk() + piece.chunk) * kChunkBlocks;
+}
+
+const std::byte* keys_of(const AttentionItem& item, uint32_t block) {
+  return item.cache->keys(item.blocks[block], item.kv_head);
+}
+
+// Sums of a piece, after begin().
+void sum_piece(const AttentionPiece& piece, const std::optional<AttentionPiece>& next,
+               const AttentionScratch& scratch, std::span<WeightedSum> sums) {
+  const AttentionItem& item = *piece.item;
+  const uint32_t first_token = first_block(piece) * kBlockTokens;
+  const uint32_t end_block = item.pos / kBlockTokens + 1;
+  ChunkBlocks blocks{.shape = item.cache->shape(),
+                     .count = std::min(kChunkBlocks, end_block - first_block(piece))};
+  const uint32_t next_blocks = next ? next->item->pos / kBlockTokens + 1 - first_block(*next) : 0;
+  for (uint32_t b = 0; b < blocks.count; ++b) {
+    blocks.keys[b] = keys_of(item, first_block(piece) + b);
+    blocks.ahead[b] =
+        b < next_blocks ? keys_of(*next->item, first_block(*next) + b) - blocks.keys[b] : 0;
+  }
+  for (uint32_t n = 0; n < item.queries(); ++n) {
+    const uint32_t pos = item.pos + n / item.heads;
+    const uint32_t first = item.window == 0 || pos < item.window ? 0 : pos + 1 - item.window;
+    AttentionQuery& query = scratch.queries.data()[n];
+    query.first = std::clamp(first, first_token, first_token + kChunkTokens) - first_token;
+    query.tokens = std::min(pos + 1 - first_token, kChunkTokens);
+    query.sum = &sums[n];
+  }
+  HWY_DYNAMIC_DISPATCH(attend_chunk)(blocks, scratch.queries.data(), item.queries());
+}
+
+// Adds up the sums of an item's chunks, from the first to the last.
+class Total {
+ public:
+  Total(const AttentionItem& item, const AttentionScratch& scratch)
+      : item_(item), sums_(scratch.of_all.all().first(item.queries())) {
+    for (WeightedSum& sum : sums_) {
+      sum.largest = std::numeric_limits<float>::lowest();
+      sum.weight = 0;
+      std::fill_n(sum.values, item.cache->shape().padded_dim(), 0.0F);
     }
-    const uint32_t block = item.blocks[b];
-    std::span<const uint16_t> next;
-    if (b < last_block) next = item.cache->head(item.blocks[b + 1], item.kv_head);
-    advance(item.cache->keys(block, item.kv_head), item.cache->values(block, item.kv_head), shape,
-            next, scratch.queries.data(), n_queries);
   }
-  for (uint32_t n = 0; n < n_queries; ++n) {
-    const AttentionQuery& query = scratch.queries.data()[n];
-    float* const out = item.out + n / item.heads * item.stride + n % item.heads * dim;
-    for (uint32_t i = 0; i < dim; ++i) out[i] = query.sum[i] / query.weight;
+
+  void add(std::span<const WeightedSum> of_chunk) {
+    const auto add_one = HWY_DYNAMIC_DISPATCH(add);
+    for (size_t n = 0; n < sums_.size(); ++n) {
+      add_one(of_chunk[n], item_.cache->shape().padded_dim(), sums_[n]);
+    }
   }
+
+  void write() const {
+    const uint32_t dim = item_.cache->shape().head_dim;
+    for (uint32_t n = 0; n < sums_.size(); ++n) {
+      float* const out = item_.out + n / item_.heads * item_.stride + n % item_.heads * dim;
+      for (uint32_t i = 0; i < dim; ++i) out[i] = sums_[n].values[i] / sums_[n].weight;
+    }
+  }
+
+ private:
+  const AttentionItem& item_;
+  std::span<WeightedSum> sums_;
+};
+
+}  // namespace
+
+void attend(const AttentionItem& item, const AttentionScratch& scratch) {
+  begin(item, scratch);
+  Total total(item, scratch);
+  const std::span of_chunk = scratch.of_chunk.all().first(item.queries());
+  for (uint32_t chunk = 0; chunk < item.chunks(); ++chunk) {
+    std::optional<AttentionPiece> next;
+    if (chunk + 1 < item.chunks()) next = {&item, chunk + 1};
+    sum_piece({&item, chunk}, next, scratch, of_chunk);
+    total.add(of_chunk);
+  }
+  total.write();
+}
+
+void attend_piece(const AttentionPiece& piece, const std::optional<AttentionPiece>& next,
+                  const AttentionScratch& scratch, std::span<WeightedSum> sums) {
+  begin(*piece.item, scratch);
+  sum_piece(piece, next, scratch, sums);
+}
+
+void join_chunks(const AttentionItem& item, std::span<const WeightedSum> sums,
+                 const AttentionScratch& scratch) {
+  Total total(item, scratch);
+  for (uint32_t chunk = 0; chunk < item.chunks(); ++chunk) {
+    total.add(sums.subspan(size_t{chunk} * item.queries(), item.queries()));
+  }
+  total.write();
 }
 
 }  // namespace weft::backend

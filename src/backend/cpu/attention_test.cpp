@@ -3,74 +3,70 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <ranges>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "backend/cpu/testing/instruction_sets.h"
+#include "backend/cpu/testing/kv_contents.h"
 #include "backend/cpu/testing/random.h"
-#include "base/half.h"
 
 namespace weft::backend {
 namespace {
 
 using testing::for_each_instruction_set;
 
-constexpr uint32_t kTokens = 77;
+constexpr uint32_t kTokens = 301;  // three chunks, the last of two blocks
 constexpr uint32_t kKvHeads = 2;
-constexpr uint16_t kNaN = 0x7e00;
-constexpr size_t kStride = 32768;  // halves from block to block: more than any case has in one
+constexpr KvTypes kAllTypes[] = {{KvType::kF16, KvType::kF16},
+                                 {KvType::kQ8_0, KvType::kF16},
+                                 {KvType::kF16, KvType::kQ8_0},
+                                 {KvType::kQ8_0, KvType::kQ8_0}};
 
 // Queries, keys and values of kTokens tokens; blocks in an order of their own.
 struct Case {
   uint32_t heads;  // of a KV head
   uint32_t dim;
+  KvTypes types;
   float softcap = 0;
   uint32_t window = 0;
-  std::vector<uint32_t> blocks = {3, 0, 2};
-  AlignedArray<uint16_t> memory;
+  std::vector<uint32_t> blocks = {3, 10, 2, 5, 0, 9, 1, 4, 8, 7};
+  AlignedArray<std::byte> memory;
   KvCache cache;
-  std::vector<float> q;     // [token, kv_head, head, dim]
-  std::vector<float> k, v;  // [token, kv_head, dim]
+  std::vector<float> q;  // [token, kv_head, head, dim]
   AttentionScratch scratch;
 
-  Case(uint32_t n_heads, uint32_t head_dim)
+  Case(uint32_t n_heads, uint32_t head_dim, KvTypes kv_types = {})
       : heads(n_heads),
         dim(head_dim),
-        memory(4 * kStride),
-        cache(shape(), memory.data(), kStride),
+        types(kv_types),
+        memory(11 * shape().block_bytes()),
+        cache(shape(), memory.data(), shape().block_bytes()),
         scratch(n_heads, shape()) {
     std::mt19937 random(n_heads + head_dim);
     q = testing::random_floats(random, kTokens * kKvHeads * heads * dim, 4.0F);
-    k = testing::random_floats(random, kTokens * kKvHeads * dim, 2.0F);
-    v = testing::random_floats(random, kTokens * kKvHeads * dim);
-    poison();
+    const auto k = testing::random_floats(random, kTokens * kKvHeads * dim, 2.0F);
+    const auto v = testing::random_floats(random, kTokens * kKvHeads * dim);
+    // What is not written must not be used: NaN as binary16 and so as scales.
+    const std::span all(reinterpret_cast<uint16_t*>(memory.data()), memory.size_bytes() / 2);
+    std::ranges::fill(all, uint16_t{0x7e00});
     for (uint32_t t = 0; t < kTokens; ++t) {
       const size_t at = t * kKvHeads * dim;
       store_key_value(cache, blocks[t / kBlockTokens], t % kBlockTokens, &k[at], &v[at]);
     }
   }
 
-  [[nodiscard]] KvShape shape() const { return {.kv_heads = kKvHeads, .head_dim = dim}; }
-
-  // What is not written must not be used.
-  void poison() const {
-    for (uint32_t block = 0; block < 4; ++block) {
-      for (uint32_t head = 0; head < kKvHeads; ++head) {
-        std::fill_n(cache.keys(block, head), dim * kBlockTokens, kNaN);
-        for (uint32_t t = 0; t < kBlockTokens; ++t) {
-          std::fill_n(cache.values(block, head) + t * shape().padded_dim(), dim, kNaN);
-        }
-      }
-    }
+  [[nodiscard]] KvShape shape() const {
+    return {.kv_heads = kKvHeads, .head_dim = dim, .types = types};
   }
 
-  [[nodiscard]] std::vector<float> attend_rows(uint32_t kv_head, uint32_t pos,
-                                               uint32_t rows) const {
-    std::vector<float> out(q.size(), std::numeric_limits<float>::quiet_NaN());
+  [[nodiscard]] AttentionItem item(uint32_t kv_head, uint32_t pos, uint32_t rows,
+                                   std::vector<float>& out) const {
+    out.assign(q.size(), std::numeric_limits<float>::quiet_NaN());
     const size_t stride = size_t{kKvHeads} * heads * dim;
     const size_t at = pos * stride + size_t{kv_head} * heads * dim;
-    attend({.cache = &cache,
+    return {.cache = &cache,
             .blocks = blocks,
             .pos = pos,
             .rows = rows,
@@ -81,21 +77,40 @@ struct Case {
             .window = window,
             .q = &q[at],
             .out = &out[at],
-            .stride = stride},
-           scratch);
+            .stride = stride};
+  }
+
+  [[nodiscard]] std::vector<float> attend_rows(uint32_t kv_head, uint32_t pos,
+                                               uint32_t rows) const {
+    std::vector<float> out;
+    attend(item(kv_head, pos, rows, out), scratch);
+    return out;
+  }
+
+  // The same, the pieces one after the other from the last to the first.
+  [[nodiscard]] std::vector<float> attend_in_pieces(uint32_t kv_head, uint32_t pos,
+                                                    uint32_t rows) const {
+    std::vector<float> out;
+    const AttentionItem at = item(kv_head, pos, rows, out);
+    const WeightedSums sums(size_t{at.chunks()} * at.queries(), shape().padded_dim());
+    for (uint32_t chunk = at.chunks(); chunk-- > 0;) {
+      const AttentionPiece next{&at, 0};
+      attend_piece({&at, chunk}, next, scratch,
+                   sums.all().subspan(size_t{chunk} * at.queries(), at.queries()));
+    }
+    join_chunks(at, sums.all(), scratch);
     return out;
   }
 
   // Of one query head of the token at `pos`: [dim].
   [[nodiscard]] std::vector<double> expected(uint32_t kv_head, uint32_t pos, uint32_t head) const {
-    const auto half = [](float x) { return static_cast<double>(half_to_float(float_to_half(x))); };
     const uint32_t first = window == 0 || pos < window ? 0 : pos + 1 - window;
     std::vector<double> scores;
     for (uint32_t t = first; t <= pos; ++t) {
       double score = 0;
       for (uint32_t c = 0; c < dim; ++c) {
         score += static_cast<double>(q[((pos * kKvHeads + kv_head) * heads + head) * dim + c]) *
-                 half(k[(t * kKvHeads + kv_head) * dim + c]);
+                 testing::stored_key(cache, blocks[t / kBlockTokens], t % kBlockTokens, kv_head, c);
       }
       score *= static_cast<double>(0.3F);
       const auto cap = static_cast<double>(softcap);
@@ -107,25 +122,41 @@ struct Case {
     for (uint32_t t = first; t <= pos; ++t) {
       const double p = std::exp(scores[t - first] - largest);
       weight += p;
-      for (uint32_t i = 0; i < dim; ++i) sum[i] += p * half(v[(t * kKvHeads + kv_head) * dim + i]);
+      for (uint32_t i = 0; i < dim; ++i) {
+        sum[i] += p * testing::stored_value(cache, blocks[t / kBlockTokens], t % kBlockTokens,
+                                            kv_head, i);
+      }
     }
     for (double& value : sum) value /= weight;
     return sum;
   }
+
+  // Scores reach dim * 8 * 0.3, and their errors become relative ones of the weights. Queries for
+  // keys as bytes are rounded to 16 bits: each by up to 2^-16 * 1.2, times 2, dim times, at worst.
+  [[nodiscard]] double tolerance() const {
+    return (types.keys == KvType::kF16 ? 0x1p-22 : 0x1p-17) * dim;
+  }
 };
 
 void expect_double_precision(const Case& c) {
-  for (const auto& [pos, rows] :
-       {std::pair(0U, 1U), {0U, 8U}, {3U, 5U}, {31U, 1U}, {32U, 8U}, {63U, 1U}, {72U, 5U}}) {
+  for (const auto& [pos, rows] : {std::pair(0U, 1U),
+                                  {0U, 8U},
+                                  {3U, 5U},
+                                  {31U, 1U},
+                                  {32U, 8U},
+                                  {63U, 1U},
+                                  {127U, 1U},
+                                  {128U, 8U},
+                                  {296U, 5U}}) {
     const auto out = c.attend_rows(1, pos, rows);
     for (uint32_t row = pos; row < pos + rows; ++row) {
       for (uint32_t head = 0; head < c.heads; ++head) {
         const auto expected = c.expected(1, row, head);
         for (uint32_t i = 0; i < c.dim; ++i) {
           const float got = out[((row * kKvHeads + 1) * c.heads + head) * c.dim + i];
-          // Scores reach dim * 8 * 0.3, and their errors become relative ones of the weights.
-          ASSERT_NEAR(got, expected[i], 0x1p-22 * c.dim)
-              << "heads " << c.heads << ", dim " << c.dim << ", pos " << row << ", head " << head;
+          ASSERT_NEAR(got, expected[i], c.tolerance())
+              << "heads " << c.heads << ", dim " << c.dim << ", keys " << name(c.types.keys)
+              << ", values " << name(c.types.values) << ", pos " << row << ", head " << head;
         }
       }
     }
@@ -134,32 +165,40 @@ void expect_double_precision(const Case& c) {
 
 TEST(Attention, MatchesDoublePrecision) {
   for (const auto& [heads, dim] : {std::pair(1U, 64U), {3U, 64U}, {5U, 20U}, {8U, 128U}}) {
-    const Case c(heads, dim);
-    for_each_instruction_set([&] { expect_double_precision(c); });
+    for (const KvTypes types : kAllTypes) {
+      const Case c(heads, dim, types);
+      for_each_instruction_set([&] { expect_double_precision(c); });
+    }
   }
 }
 
 TEST(Attention, WindowsAndSoftCapsMatchDoublePrecision) {
-  Case c(3, 64);
-  c.softcap = 7;
-  for (const uint32_t window : {0U, 1U, 5U, 32U, 33U, 40U, 76U, 77U}) {
-    c.window = window;
-    for_each_instruction_set([&] { expect_double_precision(c); });
+  for (const KvTypes types : {kAllTypes[0], kAllTypes[3]}) {
+    Case c(3, 64, types);
+    c.softcap = 7;
+    for (const uint32_t window : {0U, 1U, 5U, 33U, 128U, 140U, 301U}) {
+      c.window = window;
+      for_each_instruction_set([&] { expect_double_precision(c); });
+    }
   }
 }
 
-TEST(Attention, ARowHasTheSameBitsAloneAndWithOthers) {
-  Case c(3, 64);
-  for (const uint32_t window : {0U, 36U}) {  // of 36: rows from 67 on see nothing of block 0
-    c.window = window;
-    for_each_instruction_set([&] {
-      const auto together = c.attend_rows(0, 64, 8);
-      for (uint32_t pos = 64; pos < 72; ++pos) {
-        const auto alone = c.attend_rows(0, pos, 1);
-        const size_t at = size_t{pos} * kKvHeads * 3 * 64;
-        EXPECT_TRUE(std::equal(&alone[at], &alone[at + 3 * 64], &together[at])) << pos;
-      }
-    });
+TEST(Attention, ARowHasTheSameBitsAloneAndWithOthersAndInPieces) {
+  for (const KvTypes types : kAllTypes) {
+    Case c(3, 64, types);
+    for (const uint32_t window : {0U, 134U}) {  // of 134: rows from 261 on see nothing of chunk 0
+      c.window = window;
+      for_each_instruction_set([&] {
+        const auto together = c.attend_rows(0, 256, 8);
+        for (uint32_t pos = 256; pos < 264; ++pos) {
+          const auto alone = c.attend_rows(0, pos, 1);
+          const auto in_pieces = c.attend_in_pieces(0, pos, 1);
+          const size_t at = size_t{pos} * kKvHeads * 3 * 64;
+          EXPECT_TRUE(std::equal(&alone[at], &alone[at + 3 * 64], &together[at])) << pos;
+          EXPECT_TRUE(std::equal(&alone[at], &alone[at + 3 * 64], &in_pieces[at])) << pos;
+        }
+      });
+    }
   }
 }
 

@@ -6,12 +6,11 @@
 #include <optional>
 #include <system_error>
 
-#include "backend/cpu/attention.h"
+#include "backend/cpu/attention_layers.h"
 #include "backend/cpu/cpu_model.h"
 #include "backend/cpu/delta_net.h"
 #include "backend/cpu/delta_ops.h"
 #include "backend/cpu/element_ops.h"
-#include "backend/cpu/kv_cache.h"
 #include "backend/cpu/matmul.h"
 #include "backend/cpu/packed_weights.h"
 #include "backend/cpu/processor.h"
@@ -78,9 +77,7 @@ class CpuBackend final : public Backend {
   ExpertRunner experts_;
   Info info_;
 
-  LargePages kv_memory_;                             // block after block
-  std::vector<KvCache> caches_;                      // a layer each
-  std::vector<AttentionScratch> attention_scratch_;  // a thread each
+  AttentionLayers attention_;
   struct Rotation {
     RowBuffer cos, sin;
   };
@@ -96,15 +93,6 @@ class CpuBackend final : public Backend {
   std::optional<Result<std::vector<SequenceOutput>>> finished_;
 };
 
-// Of no heads where there is no attention.
-KvShape kv_shape(const model::LayerSpec& layer) {
-  return {.kv_heads = layer.attention.n_kv_heads, .head_dim = layer.attention.head_dim};
-}
-
-uint32_t heads_per_kv_head(const model::LayerSpec& layer) {
-  return layer.attention.n_heads / layer.attention.n_kv_heads;
-}
-
 CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
     : model_(std::move(model)),
       options_(options),
@@ -112,28 +100,11 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
       packed_(pack_weights(model_.linears(), pool_, options.release)),
       matmul_(pool_, options.max_rows, model_.limits.cols, model_.limits.decoded_cols),
       experts_(pool_, matmul_, profile_, options.max_rows, model_.limits.experts),
+      attention_(spec(), options, pool_),
       left_in_slots_(options.max_sequences),
       candidates_(threads) {
   const uint32_t rows = options.max_rows;
   const CpuLimits& limits = model_.limits;
-  uint32_t max_heads = 0;
-  KvShape largest{};
-  size_t block_halves = 0;
-  for (const model::LayerSpec& layer : spec().layers) {
-    block_halves += kv_shape(layer).block_halves();
-  }
-  kv_memory_ = LargePages(block_halves * sizeof(uint16_t) * options.kv_blocks);
-  auto* kv = reinterpret_cast<uint16_t*>(kv_memory_.bytes().data());
-  for (const model::LayerSpec& layer : spec().layers) {
-    const KvShape shape = kv_shape(layer);
-    caches_.emplace_back(shape, kv, block_halves);
-    kv += shape.block_halves();
-    if (shape.kv_heads > 0) max_heads = std::max(max_heads, heads_per_kv_head(layer));
-    largest.head_dim = std::max(largest.head_dim, shape.head_dim);
-  }
-  for (uint32_t thread = 0; thread < threads; ++thread) {
-    attention_scratch_.emplace_back(max_heads, largest);
-  }
   for (size_t i = 0; i < model_.ropes.size(); ++i) {
     rotations_.push_back({RowBuffer(rows, limits.rope_pairs), RowBuffer(rows, limits.rope_pairs)});
   }
@@ -159,7 +130,7 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
            .device = processor_name(),
            .threads = threads,
            .memory = {.weights = weight_bytes(),
-                      .kv = kv_memory_.bytes().size(),
+                      .kv = attention_.kv_bytes(),
                       .states = delta_nets_.state_bytes(),
                       .activations = activation_bytes()}};
 }
@@ -176,8 +147,8 @@ uint64_t CpuBackend::weight_bytes() {
 }
 
 uint64_t CpuBackend::activation_bytes() const {
-  uint64_t bytes = matmul_.size_bytes() + experts_.size_bytes() + delta_nets_.activation_bytes();
-  for (const AttentionScratch& scratch : attention_scratch_) bytes += scratch.size_bytes();
+  uint64_t bytes = matmul_.size_bytes() + experts_.size_bytes() + attention_.scratch_bytes() +
+                   delta_nets_.activation_bytes();
   for (const Rotation& r : rotations_) bytes += r.cos.size_bytes() + r.sin.size_bytes();
   for (const RowBuffer* buffer : {&residual_, &branch_, &normed_, &q_, &k_, &v_, &attended_,
                                   &attn_gate_, &gate_, &up_, &shared_, &logits_}) {
@@ -412,7 +383,7 @@ void CpuBackend::rotate_and_store(uint32_t layer, const StepRows& step) {
   const Rotation& rotation = rotations_[at.rope];
   const Cost cost{.name = "rope",
                   .row_bytes = sizeof(float) * 2 * (at.q.weight->rows + at.k.weight->rows) +
-                               sizeof(uint16_t) * 2 * at.k.weight->rows};
+                               attention_.token_bytes(layer)};
   profile_.measure(cost, step.rows.size(), [&] {
     for_rows(pool_, static_cast<uint32_t>(step.rows.size()), [&](uint32_t row) {
       const RotationRow angles{.cos = rotation.cos.rows(pairs).values(row),
@@ -424,43 +395,18 @@ void CpuBackend::rotate_and_store(uint32_t layer, const StepRows& step) {
       if (at.k_norm) at.k_norm->apply(k, k);
       rotate(q, head_dim, attention_spec.rope.pairs, angles);
       rotate(k, head_dim, attention_spec.rope.pairs, angles);
-      store_key_value(caches_[layer], step.rows[row].block, step.rows[row].pos % kBlockTokens,
-                      k.data(), v.data());
+      attention_.store(layer, step.rows[row], k.data(), v.data());
     });
   });
 }
 
 void CpuBackend::attention(uint32_t layer, const StepRows& step) {
-  const CpuLayer& at = model_.layers[layer];
-  const model::Attention& attention_spec = at.spec->attention;
-  const uint32_t heads = heads_per_kv_head(*at.spec);
-  const uint32_t kv_heads = attention_spec.n_kv_heads;
-  const Rows q = q_.rows(at.q.weight->rows);
-  const Rows out = attended_.rows(at.q.weight->rows);
+  const uint32_t q_cols = model_.layers[layer].q.weight->rows;
   const Cost cost{.name = "attention",
-                  .fixed_bytes = step.keys * 2 * at.k.weight->rows * sizeof(uint16_t),
-                  .fixed_flops = step.scores * 4 * q.cols};
-  profile_.measure(cost, step.rows.size(), [&] {
-    const auto items = static_cast<uint32_t>(step.attention.size()) * kv_heads;
-    pool_.run(items, [&](uint32_t item, uint32_t thread) {
-      const AttentionRows& rows = step.attention[item / kv_heads];
-      const uint32_t kv_head = item % kv_heads;
-      const size_t first = size_t{kv_head} * heads * attention_spec.head_dim;
-      attend({.cache = &caches_[layer],
-              .blocks = rows.blocks,
-              .pos = rows.pos,
-              .rows = rows.rows,
-              .kv_head = kv_head,
-              .heads = heads,
-              .scale = attention_spec.scale,
-              .softcap = attention_spec.softcap,
-              .window = attention_spec.window,
-              .q = q.row(rows.first_row) + first,
-              .out = out.row(rows.first_row) + first,
-              .stride = q.stride},
-             attention_scratch_[thread]);
-    });
-  });
+                  .fixed_bytes = step.keys * attention_.token_bytes(layer),
+                  .fixed_flops = step.scores * 4 * q_cols};
+  profile_.measure(cost, step.rows.size(),
+                   [&] { attention_.run(layer, step, q_.rows(q_cols), attended_.rows(q_cols)); });
 }
 
 Result<std::vector<SequenceOutput>> CpuBackend::run(std::span<const SequenceStep> step) {

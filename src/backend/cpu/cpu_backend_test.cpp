@@ -19,9 +19,11 @@ namespace {
 using formats::TensorType;
 using namespace weft::testing;
 
-std::unique_ptr<Backend> make_backend(const model::ModelSpec& spec, uint32_t threads = 2) {
+std::unique_ptr<Backend> make_backend(const model::ModelSpec& spec, uint32_t threads = 2,
+                                      KvTypes kv_types = {}) {
   Options options = test_options();
   options.threads = threads;
+  options.kv_types = kv_types;
   options.max_rows = kTestContext;
   auto backend = create_cpu_backend(spec, options);
   EXPECT_TRUE(backend) << backend.error().message();
@@ -92,14 +94,47 @@ TEST(CpuBackend, AnyNumberOfThreadsAndRowsGivesTheSameBits) {
                            .vocab = 333,
                            .type = type});
     const auto tokens = some_tokens(150, 3, model.spec().vocab);
-    const auto one = all_logits(*make_backend(model.spec(), 1), tokens, {150});
+    KvTypes kv_types;
+    if (type == TensorType::kQ8_0) kv_types = {KvType::kQ8_0, KvType::kQ8_0};
+    const auto one = all_logits(*make_backend(model.spec(), 1, kv_types), tokens, {150});
     for (const uint32_t threads : {1U, 2U, 4U}) {
-      const auto backend = make_backend(model.spec(), threads);
+      const auto backend = make_backend(model.spec(), threads, kv_types);
       for (const uint32_t rows : {1U, 5U, 16U, 20U, 149U, 150U}) {
         EXPECT_EQ(all_logits(*backend, tokens, {rows}), one) << threads << ", " << rows;
       }
     }
   }
+}
+
+TEST(CpuBackend, KeysAndValuesAsBytesStayNearTheReference) {
+  const TinyModel model({.embd = 256, .heads = 8, .kv_heads = 2, .head_dim = 32, .ff = 512});
+  const auto tokens = some_tokens(140, 4, model.spec().vocab);
+  const auto error_with = [&](KvTypes types) {
+    const auto backend = make_backend(model.spec(), 2, types);
+    return relative_error(model.spec(), tokens, all_logits(*backend, tokens, {140}));
+  };
+  const double best = error_with({});
+  for (const KvTypes types : {KvTypes{KvType::kQ8_0, KvType::kF16},
+                              {KvType::kF16, KvType::kQ8_0},
+                              {KvType::kQ8_0, KvType::kQ8_0}}) {
+    EXPECT_GT(error_with(types), best);
+    EXPECT_LE(error_with(types), 0x1p-6);  // rounded by up to 1/254 of the largest beside them
+  }
+}
+
+TEST(CpuBackend, KvMemoryIsThatOfItsTypes) {
+  const TinyModel model({.layers = 2, .embd = 256, .heads = 8, .kv_heads = 2, .head_dim = 32});
+  const auto kv_bytes = [&](KvTypes types) {
+    Options options = test_options();
+    options.kv_blocks = 8192;
+    options.kv_types = types;
+    return create_cpu_backend(model.spec(), options).value()->info().memory.kv;
+  };
+  constexpr uint64_t kValues = 8192 * kBlockTokens * 2 * 2 * 32;  // keys, and as many values
+  constexpr uint64_t kQ8Bytes = kValues / 32 * 34;
+  EXPECT_EQ(kv_bytes({}), 2 * kValues * sizeof(uint16_t));
+  EXPECT_EQ(kv_bytes({KvType::kQ8_0, KvType::kF16}), kQ8Bytes + kValues * sizeof(uint16_t));
+  EXPECT_EQ(kv_bytes({KvType::kQ8_0, KvType::kQ8_0}), 2 * kQ8Bytes);
 }
 
 TEST(CpuBackend, SequencesOfABatchGiveTheBitsTheyGiveAlone) {

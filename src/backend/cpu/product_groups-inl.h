@@ -8,6 +8,8 @@
 #define WEFT_BACKEND_CPU_PRODUCT_GROUPS_INL_H_
 #endif
 
+#include <cstring>
+
 #include "backend/cpu/packed_quants-inl.h"
 #include "backend/cpu/quantize_row.h"
 
@@ -26,6 +28,13 @@ struct GroupScales {
   VF scales[kVectors][kRuns];
   VF mins[kVectors];
 };
+
+// Four neighbouring quants in each lane.
+HWY_INLINE VI broadcast_quad(const int8_t* quants) {
+  int32_t four;
+  std::memcpy(&four, quants, sizeof four);
+  return hn::Set(DI(), four);
+}
 
 template <class Packed>
 struct Group {

@@ -14,13 +14,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace weft::backend::HWY_NAMESPACE {
 
-// Four neighbouring quants in each lane.
-HWY_INLINE VI broadcast_quad(const int8_t* quants) {
-  int32_t four;
-  std::memcpy(&four, quants, sizeof four);
-  return hn::Set(DI(), four);
-}
-
 // sums[r][v] += quads [first, end) . the same quads of kX rows of activations.
 template <bool kFullBytes, size_t kX>
 HWY_INLINE void dot(const VU (&quads)[kVectors][8], size_t first, size_t end,

@@ -239,6 +239,12 @@ class GpuBackend final : public Backend {
 Result<std::unique_ptr<Backend>> create_gpu_backend(
     const model::ModelSpec& spec, const Options& options, std::shared_ptr<gpu::Device> device,
     const std::function<void(uint64_t, uint64_t)>& progress, const Products& products) {
+  if (options.kv_types != KvTypes{}) {
+    return fail(
+        "The GPU backend keeps keys and values as f16, and was asked for keys as {} and "
+        "values as {}.",
+        name(options.kv_types.keys), name(options.kv_types.values));
+  }
   auto backend = std::make_unique<GpuBackend>(spec, options, std::move(device), products);
   WEFT_TRY(backend->load(progress));
   return backend;

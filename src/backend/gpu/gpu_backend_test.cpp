@@ -312,6 +312,17 @@ TEST_F(GpuBackendTest, RefusesATypeWithoutKernel) {
   EXPECT_NE(backend.error().message().find("iq2_xs"), std::string::npos);
 }
 
+TEST_F(GpuBackendTest, RefusesOtherKvTypesThanItHas) {
+  const TinyModel model(ragged_options());
+  Options options = test_options();
+  options.kv_types.keys = KvType::kQ8_0;
+  const auto backend = create(model.spec(), options);
+  ASSERT_FALSE(backend);
+  EXPECT_EQ(backend.error().message(),
+            "The GPU backend keeps keys and values as f16, and was asked for keys as q8_0 and "
+            "values as f16.");
+}
+
 TEST_F(GpuBackendTest, RefusesAContextThatPositionsDoNotReach) {
   const TinyModel model(ragged_options());
   model::ModelSpec spec = model.spec();
