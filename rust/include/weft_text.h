@@ -39,11 +39,19 @@ void weft_ids_free(weft_ids ids);
 
 typedef struct weft_tokenizer weft_tokenizer;
 
-enum { WEFT_BYTE_LEVEL_BPE = 0, WEFT_SENTENCEPIECE_BPE = 1 };
+enum {
+  WEFT_BYTE_LEVEL_BPE = 0,
+  WEFT_SENTENCEPIECE_BPE = 1,
+  WEFT_SENTENCEPIECE_UNIGRAM = 2,
+  WEFT_WORD_PIECE = 3,
+  WEFT_RWKV = 4,
+  WEFT_PLAMO2 = 5,
+  WEFT_CHARACTER_BPE = 6,
+};
 #define WEFT_NO_TOKEN UINT32_MAX
 
 typedef struct {
-  uint32_t kind;  // WEFT_BYTE_LEVEL_BPE or WEFT_SENTENCEPIECE_BPE
+  uint32_t kind;  // of the above
   weft_bytes pre;
   const weft_bytes* tokens;
   size_t n_tokens;
@@ -51,8 +59,12 @@ typedef struct {
   const int32_t* types;  // [n_tokens], of GGUF's token types, or NULL: all normal
   const weft_bytes* merges;
   size_t n_merges;
-  uint32_t unknown;  // or WEFT_NO_TOKEN
+  uint32_t unknown;     // or WEFT_NO_TOKEN
+  weft_bytes charsmap;  // SentencePiece's table of characters to replace, or empty
   bool add_space_prefix;
+  bool remove_extra_spaces;
+  bool lowercase;      // WordPiece
+  bool strip_accents;  // WordPiece
 } weft_vocabulary;
 
 weft_tokenizer* weft_tokenizer_from_vocabulary(const weft_vocabulary* vocabulary, weft_text* error);

@@ -34,7 +34,11 @@ pub struct CVocabulary {
     merges: *const Bytes,
     n_merges: usize,
     unknown: u32,
+    charsmap: Bytes,
     add_space_prefix: bool,
+    remove_extra_spaces: bool,
+    lowercase: bool,
+    strip_accents: bool,
 }
 
 const NO_TOKEN: u32 = u32::MAX;
@@ -118,18 +122,19 @@ unsafe extern "C" fn weft_tokenizer_from_vocabulary(
         let c = &*vocabulary;
         let texts = |texts, size| array(texts, size).iter().map(|text: &Bytes| text.get());
         Tokenizer::from_vocabulary(&Vocabulary {
-            kind: match c.kind {
-                0 => Kind::ByteLevelBpe,
-                1 => Kind::SentencePieceBpe,
-                other => return Err(format!("There is no kind of vocabulary {other}.")),
-            },
+            kind: Kind::from_c(c.kind)
+                .ok_or_else(|| format!("There is no kind of vocabulary {}.", c.kind))?,
             pre: c.pre.get(),
             tokens: texts(c.tokens, c.n_tokens).collect(),
             scores: array(c.scores, c.n_tokens),
             types: array(c.types, c.n_tokens),
             merges: texts(c.merges, c.n_merges).collect(),
             unknown: (c.unknown != NO_TOKEN).then_some(c.unknown),
+            charsmap: c.charsmap.get(),
             add_space_prefix: c.add_space_prefix,
+            remove_extra_spaces: c.remove_extra_spaces,
+            lowercase: c.lowercase,
+            strip_accents: c.strip_accents,
         })
     })
 }

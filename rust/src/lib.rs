@@ -4,16 +4,21 @@
 //! everything that touches a raw pointer is in `ffi` and `memory`.
 
 mod byte_level;
+mod byte_level_bpe;
 mod ffi;
 mod grammar;
 mod json;
 mod marks;
 mod memory;
+mod normalizer;
 mod pieces;
 mod pre_tokenizers;
+mod prefixes;
 mod python_json;
+mod rwkv;
 mod sentencepiece;
 mod special;
 mod template;
 mod tokenizer;
+mod unigram;
 mod vocabulary;

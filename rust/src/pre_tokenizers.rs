@@ -4,10 +4,9 @@
 //! The patterns are those of the models' tokenizer.json files, where every match and every stretch
 //! between matches is a word of its own.
 
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
+use fancy_regex::Regex;
+
+use crate::byte_level;
 
 pub struct PreTokenizer {
     /// Each step cuts the words of the one before it.
@@ -18,36 +17,80 @@ pub struct PreTokenizer {
     pub whole_words: bool,
 }
 
+// What many patterns have in common.
+macro_rules! suffix {
+    () => {
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+    };
+}
+macro_rules! letters {
+    () => {
+        r"[^\r\n\p{L}\p{N}]?\p{L}+"
+    };
+}
+macro_rules! punctuation {
+    () => {
+        r" ?[^\s\p{L}\p{N}]+[\r\n]*"
+    };
+}
+macro_rules! spaces {
+    () => {
+        r"\s+(?!\S)|\s+"
+    };
+}
+macro_rules! lines_and_spaces {
+    () => {
+        concat!(r"\s*[\r\n]+|", spaces!())
+    };
+}
+// Words with a small letter in them, and words without one that may end in some.
+macro_rules! small_word {
+    () => {
+        concat!(
+            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*",
+            r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+        )
+    };
+}
+macro_rules! capital_word {
+    () => {
+        concat!(
+            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+",
+            r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+        )
+    };
+}
+
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 const DIGIT: &str = r"\p{N}";
 
-const LLAMA3: &str = concat!(
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}",
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-);
-const QWEN2: &str = concat!(
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}",
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-);
+const LLAMA3: &str =
+    concat!(suffix!(), "|", letters!(), r"|\p{N}{1,3}|", punctuation!(), "|", lines_and_spaces!(),);
+const QWEN2: &str =
+    concat!(suffix!(), "|", letters!(), r"|\p{N}|", punctuation!(), "|", lines_and_spaces!(),);
 const QWEN35: &str = concat!(
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}",
-    r"| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    suffix!(),
+    r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|",
+    lines_and_spaces!(),
 );
-const SEED_CODER: &str = concat!(
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}",
-    r"| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+",
-);
+const SEED_CODER: &str =
+    concat!(suffix!(), "|", letters!(), r"|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|", lines_and_spaces!(),);
 const TEKKEN: &str = concat!(
-    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+",
-    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*",
-    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    small_word!(),
+    "|",
+    capital_word!(),
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|",
+    lines_and_spaces!(),
 );
 const GPT_4O: &str = concat!(
-    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+",
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*",
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    small_word!(),
+    suffix!(),
+    "?|",
+    capital_word!(),
+    suffix!(),
+    r"?|\p{N}{1,3}",
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|",
+    lines_and_spaces!(),
 );
 
 const DEEPSEEK_WIDE: &str = r"[\u{4E00}-\u{9FA5}\u{0800}-\u{4E00}\u{AC00}-\u{D7FF}]+";
@@ -77,38 +120,51 @@ const DEEPSEEK_PUNCTUATION: &str =
     r"\s?[!-/:-~\u{FF01}-\u{FF0F}\u{FF1A}-\u{FF5E}\u{2018}-\u{201F}\u{3000}-\u{3002}]+";
 const DEEPSEEK_V3: &str = concat!(
     r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+"##,
-    r"|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*",
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+",
+    r"|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|",
+    lines_and_spaces!(),
 );
 
 /// As QWEN2, behind a cut into numbers of three digits.
-const MINICPM5: &str = concat!(
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+",
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-);
+const MINICPM5: &str =
+    concat!(suffix!(), "|", letters!(), r"|\p{N}+|", punctuation!(), "|", lines_and_spaces!(),);
 /// As LLAMA3, with spaces in powers of two.
 const JAIS2: &str = concat!(
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}",
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)",
-    r"|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1}",
+    suffix!(),
+    "|",
+    letters!(),
+    r"|\p{N}{1,3}|",
+    punctuation!(),
+    r"|\s*[\r\n]+",
+    r"|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)",
+    r"|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1}",
 );
 const EXAONE_MOE: &str = concat!(
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}",
-    r"| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+",
+    suffix!(),
+    r"|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}",
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|",
+    spaces!(),
 );
 const BAILING: &str = concat!(
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}",
-    r"| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
+    r"| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|",
+    spaces!(),
 );
 /// Digits in threes from the right.
 const TINY_AYA_DIGITS: &str = r"\d{1,3}(?=(?:\d{3})*\b)";
 const KIMI_K2: &str = concat!(
     r"[\p{Han}]+",
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*",
-    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+",
+    suffix!(),
+    "?",
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+",
-    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*",
+    suffix!(),
+    "?",
+    r"|\p{N}{1,3}|",
+    punctuation!(),
+    "|",
+    lines_and_spaces!(),
 );
 
 const BLOOM: &str = " ?[^(\\s|.,!?…。，、।۔،)]+";
@@ -167,33 +223,87 @@ pub fn find(name: &str) -> Option<PreTokenizer> {
 }
 
 impl PreTokenizer {
-    pub fn build(&self) -> Result<PreTokenizerWrapper, String> {
-        let split = |pattern: &&str| {
-            let pattern = SplitPattern::Regex((*pattern).to_owned());
-            Split::new(pattern, SplitDelimiterBehavior::Isolated, false)
-                .map(PreTokenizerWrapper::Split)
+    pub fn build(&self) -> Result<Words, String> {
+        let compile = |patterns: &[&str]| {
+            let compiled = patterns.iter().map(|pattern| Regex::new(pattern));
+            compiled
+                .collect::<Result<Vec<_>, _>>()
                 .map_err(|error| format!("A pre-tokenizer's pattern does not compile: {error}."))
         };
-        let mut sequence: Vec<_> =
-            self.before_bytes.iter().map(split).collect::<Result<_, String>>()?;
-        sequence.push(PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)));
-        for pattern in self.after_bytes {
-            sequence.push(split(pattern)?);
-        }
-        Ok(PreTokenizerWrapper::Sequence(Sequence::new(sequence)))
+        Ok(Words {
+            before_bytes: compile(self.before_bytes)?,
+            after_bytes: compile(self.after_bytes)?,
+        })
     }
+}
+
+/// Cuts texts into words.
+pub struct Words {
+    before_bytes: Vec<Regex>,
+    after_bytes: Vec<Regex>,
+}
+
+impl Words {
+    /// Calls `use_word` with each word of `text`, which `spell` may cut further.
+    pub fn cut<'a>(
+        &self,
+        text: &'a str,
+        use_word: &mut dyn FnMut(&'a str) -> Result<(), String>,
+    ) -> Result<(), String> {
+        cut_by(&self.before_bytes, text, use_word)
+    }
+
+    /// Calls `use_word` with the word in GPT-2's alphabet, in one part or several.
+    pub fn spell(
+        &self,
+        word: &str,
+        use_word: &mut dyn FnMut(&str) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let spelled: String = word.bytes().map(byte_level::char_of).collect();
+        cut_by(&self.after_bytes, &spelled, &mut |word| use_word(word))
+    }
+}
+
+fn cut_by<'a>(
+    steps: &[Regex],
+    text: &'a str,
+    use_word: &mut dyn FnMut(&'a str) -> Result<(), String>,
+) -> Result<(), String> {
+    let Some((step, further)) = steps.split_first() else { return use_word(text) };
+    let mut done = 0;
+    for found in step.find_iter(text) {
+        let found =
+            found.map_err(|error| format!("The text cannot be cut into words: {error}."))?;
+        if found.start() == found.end() {
+            continue;
+        }
+        if done < found.start() {
+            cut_by(further, &text[done..found.start()], use_word)?;
+        }
+        cut_by(further, found.as_str(), use_word)?;
+        done = found.end();
+    }
+    if done < text.len() {
+        cut_by(further, &text[done..], use_word)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _};
 
     fn words(name: &str, text: &str) -> Vec<String> {
-        let mut words = PreTokenizedString::from(text);
-        find(name).unwrap().build().unwrap().pre_tokenize(&mut words).unwrap();
-        let splits = words.get_splits(OffsetReferential::Original, OffsetType::Byte);
-        splits.into_iter().map(|(word, _, _)| word.to_owned()).collect()
+        let cutter = find(name).unwrap().build().unwrap();
+        let mut words = Vec::new();
+        let mut spell = |word: &str| {
+            cutter.spell(word, &mut |part| {
+                words.push(part.to_owned());
+                Ok(())
+            })
+        };
+        cutter.cut(text, &mut |word| spell(word)).unwrap();
+        words
     }
 
     #[test]

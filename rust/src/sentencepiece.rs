@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use ahash::AHashMap;
 
 use crate::pieces::{Pieces, TokenType};
+use crate::tokenizer::Segment;
 
 /// How SentencePiece writes a space.
 pub const SPACE: char = '\u{2581}';
@@ -13,8 +14,7 @@ pub const SPACE: char = '\u{2581}';
 pub struct SentencePiece {
     /// Tokens that merging may make: normal and unused ones, with their scores.
     tokens: AHashMap<Box<str>, (u32, f32)>,
-    byte_tokens: Box<[Option<u32>; 256]>,
-    unknown: Option<u32>,
+    fallback: Fallback,
     /// No token has a space behind another character: then words can be merged one by one.
     splits_words: bool,
 }
@@ -62,7 +62,7 @@ fn next_word(text: &str) -> usize {
 
 impl SentencePiece {
     /// `tokens` are the texts by id.
-    pub fn new(tokens: &[&str], scores: &[f32], pieces: &Pieces, unknown: Option<u32>) -> Self {
+    pub fn new(tokens: &[&str], scores: &[f32], pieces: &Pieces, fallback: Fallback) -> Self {
         let mergeable = |id| matches!(pieces.kind(id), TokenType::Normal | TokenType::Unused);
         Self {
             tokens: (0u32..)
@@ -70,32 +70,10 @@ impl SentencePiece {
                 .filter(|(id, text)| mergeable(*id) && !text.is_empty())
                 .map(|(id, text)| ((*text).into(), (id, scores[id as usize])))
                 .collect(),
-            byte_tokens: Box::new(std::array::from_fn(|byte| pieces.byte_token(byte as u8))),
-            unknown,
+            fallback,
             splits_words: (0u32..)
                 .zip(tokens)
                 .all(|(id, text)| !mergeable(id) || next_word(text) == text.len()),
-        }
-    }
-
-    /// Adds the tokens of `text` to `ids`, with a space before it if `wants_space`.
-    pub fn encode(&self, text: &str, wants_space: bool, ids: &mut Vec<u32>) {
-        let mut escaped = String::with_capacity(text.len() * 3 / 2 + 3);
-        escaped.extend(wants_space.then_some(SPACE));
-        escaped.extend(text.chars().map(|c| if c == ' ' { SPACE } else { c }));
-        let mut after_unknown = false;
-        let mut rest = escaped.as_str();
-        while !rest.is_empty() {
-            let end = if self.splits_words { next_word(rest) } else { rest.len() };
-            let (word, following) = rest.split_at(end);
-            for symbol in self.merge(word).iter().filter(|symbol| symbol.size > 0) {
-                let known = self.push_known(&word[symbol.begin..symbol.begin + symbol.size], ids);
-                if !known && !after_unknown {
-                    ids.extend(self.unknown);
-                }
-                after_unknown = !known;
-            }
-            rest = following;
         }
     }
 
@@ -152,17 +130,63 @@ impl SentencePiece {
         let (_, score) = self.tokens.get(&text[begin..begin + size])?;
         Some(Candidate { score: *score, left, right, size })
     }
+}
 
-    /// A symbol that is no token is one character, written with byte tokens. False if the
-    /// vocabulary lacks them: then one unknown token stands for all such neighbours.
-    fn push_known(&self, symbol: &str, ids: &mut Vec<u32>) -> bool {
-        if let Some((id, _)) = self.tokens.get(symbol) {
-            ids.push(*id);
-            return true;
+impl Segment for SentencePiece {
+    fn encode(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), String> {
+        let mut run = self.fallback.begin();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = if self.splits_words { next_word(rest) } else { rest.len() };
+            let (word, following) = rest.split_at(end);
+            for symbol in self.merge(word).iter().filter(|symbol| symbol.size > 0) {
+                let symbol = &word[symbol.begin..symbol.begin + symbol.size];
+                run.push(self.tokens.get(symbol).map(|(id, _)| *id), symbol, ids);
+            }
+            rest = following;
         }
-        let bytes: Option<Vec<u32>> =
-            symbol.bytes().map(|byte| self.byte_tokens[byte as usize]).collect();
-        ids.extend(bytes.iter().flatten());
-        bytes.is_some()
+        Ok(())
+    }
+}
+
+/// What becomes of characters that are no token: byte tokens, or, where the vocabulary lacks them,
+/// one unknown token for all such neighbours.
+pub struct Fallback {
+    byte_tokens: Box<[Option<u32>; 256]>,
+    unknown: Option<u32>,
+}
+
+/// Tokens of a text, one after the other.
+pub struct Run<'a> {
+    fallback: &'a Fallback,
+    after_unknown: bool,
+}
+
+impl Fallback {
+    pub fn new(pieces: &Pieces, unknown: Option<u32>) -> Self {
+        let byte_token = |byte| pieces.byte_token(byte as u8);
+        Self { byte_tokens: Box::new(std::array::from_fn(byte_token)), unknown }
+    }
+
+    pub fn begin(&self) -> Run<'_> {
+        Run { fallback: self, after_unknown: false }
+    }
+}
+
+impl Run<'_> {
+    /// Adds to `ids` the token, or what stands for `symbol`, which is none.
+    pub fn push(&mut self, token: Option<u32>, symbol: &str, ids: &mut Vec<u32>) {
+        if let Some(id) = token {
+            ids.push(id);
+            self.after_unknown = false;
+            return;
+        }
+        let byte_token = |byte: u8| self.fallback.byte_tokens[byte as usize];
+        let bytes: Option<Vec<u32>> = symbol.bytes().map(byte_token).collect();
+        if bytes.is_none() && !self.after_unknown {
+            ids.extend(self.fallback.unknown);
+        }
+        self.after_unknown = bytes.is_none();
+        ids.extend(bytes.into_iter().flatten());
     }
 }

@@ -1,7 +1,7 @@
 //! A tokenizer of any origin: what is common to them all.
 
+use crate::normalizer::Normalizer;
 use crate::pieces::Pieces;
-use crate::sentencepiece::SentencePiece;
 use crate::special::{Control, SpecialTokens};
 
 /// Where encoding puts a space before the text. The values are those of the C header.
@@ -12,13 +12,24 @@ pub enum SpacePrefix {
     AfterSpecialToo = 2,
 }
 
-/// What cuts plain text into tokens.
+/// Cuts text without special tokens into tokens.
+pub trait Segment: Send + Sync {
+    fn encode(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), String>;
+}
+
+impl Segment for tokenizers::Tokenizer {
+    fn encode(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), String> {
+        crate::json::encode_with(self, text, ids)
+    }
+}
+
 pub enum Model {
     /// From a tokenizer.json: finds added tokens by itself.
     Json(Box<crate::json::JsonModel>),
-    /// Byte-level BPE of a GGUF: a library tokenizer that knows no special tokens.
-    ByteLevel(Box<tokenizers::Tokenizer>),
-    SentencePiece(SentencePiece),
+    /// Gets the text as it is.
+    Plain(Box<dyn Segment>),
+    /// SentencePiece's: gets the text normalised.
+    Spaced(Normalizer, Box<dyn Segment>),
 }
 
 pub struct Tokenizer {
@@ -60,24 +71,22 @@ impl Tokenizer {
         }
         match &self.model {
             Model::Json(model) => model.encode(text, control, &self.special, ids),
-            Model::ByteLevel(plain) => self.special.split(text, control, |part| match part {
+            Model::Plain(plain) => self.special.split(text, control, |part| match part {
                 Ok(id) => Ok(ids.push(id)),
-                Err(text) => crate::json::encode_with(plain, text, ids),
+                Err(text) => plain.encode(text, ids),
             }),
-            Model::SentencePiece(plain) => {
+            Model::Spaced(normalizer, plain) => {
                 let mut wants_space = at_start && self.space_prefix != SpacePrefix::Never;
-                self.special.split(text, control, |part| {
-                    match part {
-                        Ok(id) => {
-                            ids.push(id);
-                            wants_space = self.space_prefix == SpacePrefix::AfterSpecialToo;
-                        }
-                        Err(text) => {
-                            plain.encode(text, wants_space, ids);
-                            wants_space = false;
-                        }
+                self.special.split(text, control, |part| match part {
+                    Ok(id) => {
+                        ids.push(id);
+                        wants_space = self.space_prefix == SpacePrefix::AfterSpecialToo;
+                        Ok(())
                     }
-                    Ok(())
+                    Err(text) => {
+                        let wants = std::mem::take(&mut wants_space);
+                        plain.encode(&normalizer.normalize(text, wants), ids)
+                    }
                 })
             }
         }

@@ -1,6 +1,8 @@
 #include "engine/folder_text.h"
 
 #include <algorithm>
+#include <charconv>
+#include <map>
 #include <optional>
 
 #include <nlohmann/json.hpp>
@@ -8,6 +10,7 @@
 #include "base/file.h"
 #include "formats/json.h"
 #include "formats/quote.h"
+#include "text/sentencepiece_model.h"
 
 namespace weft::engine {
 namespace {
@@ -79,6 +82,79 @@ void add_ends(const json& generation, text::SpecialIds& ids) {
   }
 }
 
+// A token that a folder adds to SentencePiece's own.
+struct AddedToken {
+  std::string text;
+  text::Vocabulary::Type type;
+};
+
+// By id: `added_tokens_decoder` of tokenizer_config.json, and what is only in added_tokens.json.
+Result<std::map<Token, AddedToken>> added_tokens(const std::filesystem::path& folder,
+                                                 const json& config) {
+  constexpr Token kMaxId = 1 << 24;
+  std::map<Token, AddedToken> out;
+  const json none = json::object();
+  const json* decoder = member(config, "added_tokens_decoder");
+  for (const auto& [id, token] : (decoder == nullptr ? none : *decoder).items()) {
+    Token number = 0;
+    const auto parsed = std::from_chars(id.data(), id.data() + id.size(), number);
+    if (parsed.ptr != id.data() + id.size() || number > kMaxId) {
+      return fail("Field 'added_tokens_decoder' of 'tokenizer_config.json' has the id {}.",
+                  formats::quote(id));
+    }
+    const bool is_special = flag(token, "special", false);
+    out[number] = {
+        .text = token_text(token, "content"),
+        .type = is_special ? text::Vocabulary::kControl : text::Vocabulary::kUserDefined};
+  }
+  WEFT_ASSIGN(const json more, read_json(folder / "added_tokens.json"));
+  for (const auto& [content, id] : more.items()) {
+    if (!id.is_number_unsigned() || id > kMaxId) {
+      return fail("Token {} of 'added_tokens.json' has the id {}.", formats::quote(content),
+                  formats::quote(id.dump()));
+    }
+    out.try_emplace(id.get<Token>(), AddedToken{content, text::Vocabulary::kUserDefined});
+  }
+  return out;
+}
+
+// Adds them to the vocabulary, whose views will point into `added`.
+void add_tokens(const std::map<Token, AddedToken>& added, text::Vocabulary& vocabulary) {
+  for (const auto& [id, token] : added) {
+    if (id >= vocabulary.tokens.size()) {
+      vocabulary.tokens.resize(id + 1);
+      vocabulary.scores.resize(id + 1);
+      vocabulary.types.resize(id + 1, text::Vocabulary::kUnused);
+    }
+    vocabulary.tokens[id] = token.text;
+    const bool is_byte = vocabulary.types[id] == text::Vocabulary::kByte;
+    const bool is_unknown = vocabulary.types[id] == text::Vocabulary::kUnknown;
+    if (!is_byte && !is_unknown) vocabulary.types[id] = token.type;
+  }
+}
+
+std::optional<Token> find_token(const text::Vocabulary& vocabulary, const std::string& text) {
+  const auto found = std::ranges::find(vocabulary.tokens, text);
+  if (text.empty() || found == vocabulary.tokens.end()) return std::nullopt;
+  return static_cast<Token>(found - vocabulary.tokens.begin());
+}
+
+Result<text::Tokenizer> tokenizer_from_sentencepiece(const std::filesystem::path& folder) {
+  WEFT_ASSIGN(const std::string bytes, read_text_file(folder / "tokenizer.model"));
+  WEFT_ASSIGN(text::Vocabulary vocabulary, text::vocabulary_from_sentencepiece(bytes));
+  WEFT_ASSIGN(const json config, read_json(folder / "tokenizer_config.json"));
+  WEFT_ASSIGN(const json generation, read_json(folder / "generation_config.json"));
+  WEFT_ASSIGN(const auto added, added_tokens(folder, config));
+  add_tokens(added, vocabulary);
+  text::SpecialIds& ids = vocabulary.special;
+  if (const auto bos = find_token(vocabulary, token_text(config, "bos_token"))) ids.bos = bos;
+  if (const auto eos = find_token(vocabulary, token_text(config, "eos_token"))) ids.eos = eos;
+  add_ends(generation, ids);
+  ids.add_bos = ids.bos && flag(config, "add_bos_token", ids.add_bos);
+  ids.add_eos = ids.eos && flag(config, "add_eos_token", ids.add_eos);
+  return text::Tokenizer::from_vocabulary(vocabulary);
+}
+
 }  // namespace
 
 Result<text::SpecialIds> special_ids_from_folder(const std::filesystem::path& folder,
@@ -100,6 +176,11 @@ Result<text::SpecialIds> special_ids_from_folder(const std::filesystem::path& fo
 }
 
 Result<text::Tokenizer> tokenizer_from_folder(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  const bool has_json = std::filesystem::exists(folder / "tokenizer.json", ignored);
+  if (!has_json && std::filesystem::exists(folder / "tokenizer.model", ignored)) {
+    return tokenizer_from_sentencepiece(folder);
+  }
   WEFT_ASSIGN(const std::string text, read_text_file(folder / "tokenizer.json"));
   WEFT_ASSIGN(const json tokenizer, formats::parse_json(text, "'tokenizer.json'"));
   WEFT_ASSIGN(const text::SpecialIds ids, special_ids_from_folder(folder, tokenizer));

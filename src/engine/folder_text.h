@@ -1,5 +1,5 @@
-// What a Hugging Face folder says about text: tokenizer.json, tokenizer_config.json,
-// chat_template.jinja and the ends of generation in generation_config.json.
+// What a Hugging Face folder says about text: tokenizer.json or tokenizer.model,
+// tokenizer_config.json, chat_template.jinja and the ends of generation in generation_config.json.
 #pragma once
 
 #include <filesystem>
@@ -12,7 +12,9 @@
 
 namespace weft::engine {
 
-// An error where tokenizer.json is missing or of a kind that is not known.
+// From tokenizer.json, or else SentencePiece's tokenizer.model with the tokens that
+// tokenizer_config.json and added_tokens.json add; an error where both are missing or of a kind
+// that is not known.
 [[nodiscard]] Result<text::Tokenizer> tokenizer_from_folder(const std::filesystem::path& folder);
 
 // Beginning and ends of texts, and whether they are added, for the folder's tokenizer.json.

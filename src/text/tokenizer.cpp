@@ -36,12 +36,30 @@ constexpr std::string_view kEndNames[] = {
     "<|file_sep|>",           //
 };
 
+uint32_t to_c(Vocabulary::Kind kind) {
+  switch (kind) {
+    case Vocabulary::Kind::byte_level_bpe:
+      return WEFT_BYTE_LEVEL_BPE;
+    case Vocabulary::Kind::sentencepiece_bpe:
+      return WEFT_SENTENCEPIECE_BPE;
+    case Vocabulary::Kind::sentencepiece_unigram:
+      return WEFT_SENTENCEPIECE_UNIGRAM;
+    case Vocabulary::Kind::word_piece:
+      return WEFT_WORD_PIECE;
+    case Vocabulary::Kind::rwkv:
+      return WEFT_RWKV;
+    case Vocabulary::Kind::plamo2:
+      return WEFT_PLAMO2;
+    case Vocabulary::Kind::character_bpe:
+      return WEFT_CHARACTER_BPE;
+  }
+  CHECK(false);
+}
+
 weft_vocabulary to_c(const Vocabulary& vocabulary, const std::vector<weft_bytes>& tokens,
                      const std::vector<weft_bytes>& merges) {
-  const bool is_sentencepiece = vocabulary.kind == Vocabulary::Kind::sentencepiece_bpe;
   return {
-      .kind =
-          static_cast<uint32_t>(is_sentencepiece ? WEFT_SENTENCEPIECE_BPE : WEFT_BYTE_LEVEL_BPE),
+      .kind = to_c(vocabulary.kind),
       .pre = borrow(vocabulary.pre),
       .tokens = tokens.data(),
       .n_tokens = tokens.size(),
@@ -50,7 +68,11 @@ weft_vocabulary to_c(const Vocabulary& vocabulary, const std::vector<weft_bytes>
       .merges = merges.data(),
       .n_merges = merges.size(),
       .unknown = vocabulary.special.unknown.value_or(WEFT_NO_TOKEN),
+      .charsmap = borrow({vocabulary.charsmap.data(), vocabulary.charsmap.size()}),
       .add_space_prefix = vocabulary.add_space_prefix,
+      .remove_extra_spaces = vocabulary.remove_extra_spaces,
+      .lowercase = vocabulary.lowercase,
+      .strip_accents = vocabulary.strip_accents,
   };
 }
 

@@ -32,8 +32,13 @@ struct SpecialIds {
 // into the model file (or wherever the caller has them) and are read only while building.
 struct Vocabulary {
   enum class Kind {
-    byte_level_bpe,     // "gpt2": merges, and a pre-tokenizer that cuts text into words
-    sentencepiece_bpe,  // "llama": scores, spaces as U+2581, bytes as <0xXX>
+    byte_level_bpe,         // "gpt2": merges, and a pre-tokenizer that cuts text into words
+    sentencepiece_bpe,      // "llama": scores, spaces as U+2581, bytes as <0xXX>
+    sentencepiece_unigram,  // "t5": likewise; the best sum of scores
+    word_piece,             // "bert": U+2581 begins a word; text cannot be got back exactly
+    rwkv,                   // "rwkv": the longest token; bytes as Python escapes them
+    plamo2,                 // "plamo2": scores; spaces as they are, bytes as <0xXX>
+    character_bpe,          // "gemma4": merges, spaces as U+2581, bytes as <0xXX>
   };
   // `tokenizer.ggml.token_type`.
   enum Type : int32_t { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
@@ -41,11 +46,18 @@ struct Vocabulary {
   Kind kind = Kind::byte_level_bpe;
   std::string pre;                       // `tokenizer.ggml.pre`; only byte_level_bpe reads it
   std::vector<std::string_view> tokens;  // by id
-  std::vector<float> scores;             // by id; only sentencepiece_bpe reads it
+  std::vector<float> scores;             // by id; of the kinds with scores
   std::vector<int32_t> types;            // by id, or empty: all normal
-  std::vector<std::string_view> merges;  // "left right", best first; only byte_level_bpe reads it
+  std::vector<std::string_view> merges;  // "left right", best first; of the kinds with merges
   SpecialIds special;
   bool add_space_prefix = false;  // a text and what follows a special token begin with a space
+  // Of SentencePiece's kinds: no spaces at the ends of a text, and one where there are several; and
+  // the table of characters that are replaced before.
+  bool remove_extra_spaces = false;
+  std::vector<char> charsmap;
+  // Of word_piece.
+  bool lowercase = true;
+  bool strip_accents = true;
 };
 
 // What becomes of the text of control tokens ("<|im_start|>", "</s>"): their ids, or the ids of
