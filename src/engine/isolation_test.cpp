@@ -127,7 +127,8 @@ TEST_P(Isolation, WhatWasCancelledChangesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(Devices, Isolation,
                          ::testing::Values(Case{"cpu", "cpu", false}, Case{"gpu", "gpu", false},
-                                           Case{"cpu_recurrent", "cpu", true}),
+                                           Case{"cpu_recurrent", "cpu", true},
+                                           Case{"gpu_recurrent", "gpu", true}),
                          [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace

@@ -26,6 +26,8 @@ uint32_t count_of(Count count, const StepCounts& step) {
       return step.tiles;
     case Count::kLength:
       return step.length;
+    case Count::kSequences:
+      return step.sequences;
   }
   return 0;
 }

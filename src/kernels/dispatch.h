@@ -16,7 +16,7 @@ namespace weft::kernels {
 
 inline constexpr uint32_t kMaxImmediateBytes = 64;
 
-enum class Count : uint8_t { kOne, kRows, kOutputs, kTiles, kLength };
+enum class Count : uint8_t { kOne, kRows, kOutputs, kTiles, kLength, kSequences };
 
 [[nodiscard]] uint32_t count_of(Count count, const StepCounts& step);
 

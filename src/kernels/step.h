@@ -25,12 +25,21 @@ struct Tile {
   uint32_t seq;
 };
 
+// The rows of one sequence, for kernels that go through them in order.
+struct Sequence {
+  uint32_t first_row;
+  uint32_t n_rows;  // at least 1
+  uint32_t slot;    // of its state
+  uint32_t pos;     // of the first row; 0: there is no state yet
+};
+
 // Numbers known when a step is recorded.
 struct StepCounts {
   uint32_t rows = 0;
   uint32_t outputs = 0;  // rows whose logits are wanted
   uint32_t tiles = 0;
   uint32_t length = 0;  // longest sequence: largest pos + 1
+  uint32_t sequences = 0;
 };
 
 }  // namespace weft::kernels

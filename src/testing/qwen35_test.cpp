@@ -43,19 +43,20 @@ TEST(Qwen35, AlteredKeysAreNamed) {
               HasSubstr("Tensor 'blk.3.attn_qkv.weight' is missing"));
   EXPECT_THAT(error_with("qwen35.full_attention_interval", 0),
               HasSubstr("Key 'qwen35.full_attention_interval' is 0"));
-  EXPECT_THAT(error_with("qwen35.ssm.state_size", 13),
-              HasSubstr("Tensor 'blk.0.attn_qkv.weight' has shape [32, 96], and the header implies "
-                        "[32, 100]"));
-  EXPECT_THAT(error_with("qwen35.ssm.group_count", 4),
-              HasSubstr("Key 'qwen35.ssm.time_step_rank' is 6, which the 4 heads of k"));
+  EXPECT_THAT(
+      error_with("qwen35.ssm.state_size", 13),
+      HasSubstr("Tensor 'blk.0.attn_qkv.weight' has shape [32, 112], and the header implies "
+                "[32, 116]"));
+  EXPECT_THAT(error_with("qwen35.ssm.group_count", 3),
+              HasSubstr("Key 'qwen35.ssm.time_step_rank' is 8, which the 3 heads of k"));
   EXPECT_THAT(error_with("qwen35.ssm.time_step_rank", 4),
-              HasSubstr("Tensor 'blk.0.ssm_beta.weight' has shape [32, 6]"));
-  EXPECT_THAT(error_with("qwen35.ssm.inner_size", 49),
-              HasSubstr("Key 'qwen35.ssm.inner_size' is 49, which 6 heads of v"));
+              HasSubstr("Tensor 'blk.0.ssm_beta.weight' has shape [32, 8]"));
+  EXPECT_THAT(error_with("qwen35.ssm.inner_size", 65),
+              HasSubstr("Key 'qwen35.ssm.inner_size' is 65, which 8 heads of v"));
   EXPECT_THAT(error_with("qwen35.ssm.conv_kernel", 1),
               HasSubstr("Key 'qwen35.ssm.conv_kernel' is 1, and 2 to 64"));
   EXPECT_THAT(error_with("qwen35.ssm.conv_kernel", 5),
-              HasSubstr("Tensor 'blk.0.ssm_conv1d.weight' has shape [4, 96]"));
+              HasSubstr("Tensor 'blk.0.ssm_conv1d.weight' has shape [4, 112]"));
   EXPECT_THAT(error_with("qwen35.nextn_predict_layers", 4),
               HasSubstr("Key 'qwen35.nextn_predict_layers' is 4, and there are 4 layers in all"));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "backend/gpu/delta_plan.h"
 #include "backend/gpu/plan_parts.h"
 
 namespace weft::backend {
@@ -51,17 +52,15 @@ bool can_all(const PlanInputs& in, std::span<const DotProduct> products) {
   });
 }
 
-// To `qkv`, for what has to be done to q and k before they are rotated or stored.
-std::vector<DotProduct> plain_qkv_products(const PlanInputs& in, size_t layer) {
-  const model::Attention& attention = in.spec.layers[layer].attention;
+// To y, side by side: for what has to be done to the results before they are used or stored.
+std::vector<DotProduct> plain_products(const MatrixStack& stack, const gpu::Buffer& y) {
+  uint32_t width = 0;
+  for (const DeviceMatrix& matrix : stack.matrices) width += matrix.rows;
   std::vector<DotProduct> products;
-  for (const MatrixStack::Run& run : in.weights.layers[layer].qkv.runs) {
-    products.push_back(
-        {.weight = run.weight,
-         .finish = kernels::StoreFinish{
-             .y = whole(in.activations.qkv),
-             .y_stride = (attention.n_heads + 2 * attention.n_kv_heads) * attention.head_dim,
-             .y_first = run.first_row}});
+  for (const MatrixStack::Run& run : stack.runs) {
+    products.push_back({.weight = run.weight,
+                        .finish = kernels::StoreFinish{
+                            .y = whole(y), .y_stride = width, .y_first = run.first_row}});
   }
   return products;
 }
@@ -92,6 +91,43 @@ std::vector<DotProduct> qkv_products(const PlanInputs& in, size_t layer) {
   return products;
 }
 
+// What reads the normed stream where a layer mixes rows; nothing where it is in parts.
+struct MixerProducts {
+  std::vector<DotProduct> products;
+  bool rotates = false;  // q and k as well
+};
+
+MixerProducts mixer_products(const PlanInputs& in, size_t layer) {
+  const DeviceLayer& weights = in.weights.layers[layer];
+  const Activations& a = in.activations;
+  if (weights.delta_net) return {.products = plain_products(weights.delta_net->in, a.delta_in)};
+  const bool has_plain_q = in.spec.layers[layer].attention.qk_norm == model::QkNorm::kNone;
+  if (has_plain_q && !weights.attn_gate) {
+    MixerProducts rotated{.products = qkv_products(in, layer), .rotates = true};
+    if (can_all(in, rotated.products)) return rotated;
+  }
+  MixerProducts out{.products = plain_products(weights.qkv, a.qkv)};
+  if (!weights.attn_gate) return out;
+  if (weights.attn_gate->parts.size() != 1) return {};
+  out.products.push_back({.weight = weights.attn_gate->parts[0].weight(),
+                          .finish = kernels::StoreFinish{.y = whole(a.attn_gate),
+                                                         .y_stride = weights.attn_gate->rows}});
+  return out;
+}
+
+// From what they gave to `attended`.
+Result<void> add_mixer(const PlanInputs& in, size_t layer, bool is_rotated, Plan& plan) {
+  constexpr auto kElements = kernels::Elements::kF32;
+  if (in.weights.layers[layer].delta_net) return add_delta_net(in, layer, kElements, plan);
+  if (!is_rotated) {
+    add_qk_norm(in, layer, plan);
+    WEFT_TRY(add_rope_kv(in, layer, kElements, plan));
+  }
+  WEFT_TRY(add_attention_of_rows(in, layer, plan));
+  add_attention_gate(in, layer, kElements, plan);
+  return {};
+}
+
 }  // namespace
 
 Result<bool> add_dot_layer(const PlanInputs& in, size_t layer, uint32_t most, Plan& plan) {
@@ -99,13 +135,11 @@ Result<bool> add_dot_layer(const PlanInputs& in, size_t layer, uint32_t most, Pl
   const Activations& a = in.activations;
   const model::LayerSpec& spec = in.spec.layers[layer];
   if (!uses_dot_products(in) || spec.parallel || spec.mlp.mixture || !spec.mlp.gated ||
-      weights.qkv.runs.empty() || weights.gate_up.runs.size() != 1 ||
-      weights.attn_output.parts.size() != 1 || weights.ffn_down.parts.size() != 1) {
+      weights.gate_up.runs.size() != 1 || weights.attn_output.parts.size() != 1 ||
+      weights.ffn_down.parts.size() != 1) {
     return false;
   }
-  std::vector<DotProduct> qkv = qkv_products(in, layer);
-  const bool rotates = spec.attention.qk_norm == model::QkNorm::kNone && can_all(in, qkv);
-  if (!rotates) qkv = plain_qkv_products(in, layer);
+  const auto [mixer, rotates] = mixer_products(in, layer);
   const std::vector<DotProduct> attn_output =
       to_residual(in, weights.attn_output, weights.attn_post_norm);
   const std::vector<DotProduct> gate_up{
@@ -113,16 +147,12 @@ Result<bool> add_dot_layer(const PlanInputs& in, size_t layer, uint32_t most, Pl
        .finish =
            kernels::SwigluFinish{.y = whole(a.activated), .activation = activation_of(spec.mlp)}}};
   const std::vector<DotProduct> ffn_down = to_residual(in, weights.ffn_down, weights.ffn_post_norm);
-  if (!can_all(in, qkv) || !can_all(in, attn_output) || !can_all(in, gate_up) ||
+  if (mixer.empty() || !can_all(in, mixer) || !can_all(in, attn_output) || !can_all(in, gate_up) ||
       !can_all(in, ffn_down)) {
     return false;
   }
-  add(in, normed(in, weights.attn_norm), qkv, most, plan);
-  if (!rotates) {
-    add_qk_norm(in, layer, plan);
-    WEFT_TRY(add_rope_kv(in, layer, kernels::Elements::kF32, plan));
-  }
-  WEFT_TRY(add_attention_of_rows(in, layer, plan));
+  add(in, normed(in, weights.attn_norm), mixer, most, plan);
+  WEFT_TRY(add_mixer(in, layer, rotates, plan));
   add(in, {.x = whole(a.attended)}, attn_output, most, plan);
   if (is_there(weights.attn_post_norm)) add_post_norm(in, weights.attn_post_norm, plan);
   add(in, normed(in, weights.ffn_norm), gate_up, most, plan);

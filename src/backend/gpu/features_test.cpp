@@ -12,6 +12,7 @@
 #include "backend/gpu/plan.h"
 #include "kernels/testing/test_device.h"
 #include "testing/backend_runs.h"
+#include "testing/family_goldens.h"
 #include "testing/tiny_model.h"
 
 namespace weft::backend {
@@ -199,6 +200,14 @@ TEST_F(GpuFeaturesTest, AllTogetherMatchItOnMatrices) {
     }
   }
   EXPECT_LE(error_of(spec, {FewRows::kPlain, ManyRows::kStandIn}), 5e-3);
+}
+
+TEST_F(GpuFeaturesTest, GatedDeltaNetMatchesItByEveryKindOfProduct) {
+  const FamilyModel model("qwen35");
+  for (const FewRows few : {FewRows::kPlain, FewRows::kDot}) {
+    EXPECT_LE(error_of(model.from_gguf(), {few, ManyRows::kPlain}), 1e-3);
+  }
+  EXPECT_LE(error_of(model.from_folder(), {FewRows::kPlain, ManyRows::kStandIn}), 5e-3);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GpuFeatures, ::testing::ValuesIn(kCases),

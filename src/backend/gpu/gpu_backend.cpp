@@ -36,6 +36,7 @@ constexpr std::array kFeatures{
     kHeadQkNorm,     kWholeQkNorm,       kNoRotation,   kAttentionSoftcap,  kSlidingWindow,
     kEmbeddingScale, kRotationMagnitude, kGelu,         kPositionEmbedding, kUngatedMlp,
     kResidualScale,  kLogitScale,        kLogitSoftcap, kOutputBias,        kMixture,
+    kDeltaNet,       kAttentionGate,
 };
 
 // What does not go together on the GPU, though each does alone.
@@ -76,6 +77,7 @@ class GpuBackend final : public Backend {
     }
     WEFT_ASSIGN(step_, StepData::create(device_, options_));
     WEFT_ASSIGN(kv_, KvStorage::create(device_, spec_, options_));
+    WEFT_ASSIGN(states_, StateStorage::create(device_, spec_, options_));
     WEFT_ASSIGN(activations_, Activations::create(device_, spec_, options_));
     WEFT_ASSIGN(weights_, upload_weights(device_, spec_, progress));
     WEFT_ASSIGN(all_draws_, AllDraws::create(device_, spec_, options_, step_, activations_));
@@ -84,6 +86,7 @@ class GpuBackend final : public Backend {
                                      .options = options_,
                                      .weights = weights_,
                                      .kv = kv_,
+                                     .states = states_,
                                      .activations = activations_,
                                      .step = step_,
                                      .products = products_}));
@@ -99,6 +102,7 @@ class GpuBackend final : public Backend {
              .max_in_flight = kMaxInFlight,
              .memory = {.weights = weights_.size_bytes,
                         .kv = kv_.size_bytes,
+                        .states = states_.size_bytes,
                         .activations =
                             activations_.size_bytes + step_.size_bytes() + all_draws_.size_bytes}};
     return {};
@@ -225,6 +229,7 @@ class GpuBackend final : public Backend {
   Info info_;
   StepData step_;
   KvStorage kv_;
+  StateStorage states_;
   Activations activations_;
   DeviceWeights weights_;
   AllDraws all_draws_;

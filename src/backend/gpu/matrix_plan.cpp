@@ -17,13 +17,15 @@ bool can_multiply(const DeviceMatrix& matrix) {
 
 // What they multiply is f16, as norms make it.
 bool can_attend(const model::LayerSpec& layer) {
-  return layer.attention.head_dim % kernels::kMatrixHeadUnit == 0 && layer.attn_norm &&
-         (layer.ffn_norm || layer.parallel);
+  const bool has_norms = layer.attn_norm && (layer.ffn_norm || layer.parallel);
+  return has_norms && (layer.delta_net || layer.attention.head_dim % kernels::kMatrixHeadUnit == 0);
 }
 
 bool can_multiply(const DeviceLayer& layer) {
   if (layer.mixture) return false;
-  return std::ranges::all_of(layer.qkv.matrices, [](const auto& m) { return can_multiply(m); }) &&
+  const MatrixStack& in = layer.delta_net ? layer.delta_net->in : layer.qkv;
+  return std::ranges::all_of(in.matrices, [](const auto& m) { return can_multiply(m); }) &&
+         (!layer.attn_gate || can_multiply(*layer.attn_gate)) &&
          std::ranges::all_of(layer.gate_up.matrices,
                              [](const auto& m) { return can_multiply(m); }) &&
          can_multiply(layer.attn_output) && can_multiply(layer.ffn_down);

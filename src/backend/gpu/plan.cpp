@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "backend/gpu/delta_plan.h"
 #include "backend/gpu/dot_plan.h"
 #include "backend/gpu/matrix_plan.h"
 #include "backend/gpu/mixture_plan.h"
@@ -113,10 +114,12 @@ class PlanBuilder {
     const model::LayerSpec& spec = in_.spec.layers[i];
     const Activations& a = in_.activations;
     const gpu::Buffer& attention_in = norm(weights.attn_norm, spec.attn_norm_bias, a.normed);
-    add(products_of(weights.qkv, attention_in, a.qkv));
-    add_qk_norm(in_, i, plan_);
-    WEFT_TRY(add_rope_kv(in_, i, on_matrices_ ? Elements::kF16 : Elements::kF32, plan_));
-    WEFT_TRY(attention(i));
+    if (weights.delta_net) {
+      add(products_of(weights.delta_net->in, attention_in, a.delta_in));
+      WEFT_TRY(add_delta_net(in_, i, elements(), plan_));
+    } else {
+      WEFT_TRY(attention(i, attention_in));
+    }
     // Side by side, the MLP reads the stream before attention is added to it.
     if (!spec.parallel) add_to_residual(weights.attn_output, a.attended, weights.attn_post_norm);
 
@@ -182,7 +185,20 @@ class PlanBuilder {
     add_post_norm(in_, post_norm, plan_);
   }
 
-  Result<void> attention(size_t i) {
+  // From the input of q, k and v to `attended`.
+  Result<void> attention(size_t i, const gpu::Buffer& x) {
+    const DeviceLayer& weights = in_.weights.layers[i];
+    const Activations& a = in_.activations;
+    add(products_of(weights.qkv, x, a.qkv));
+    if (weights.attn_gate) add(products_of(*weights.attn_gate, x, a.attn_gate, Store::kReplace));
+    add_qk_norm(in_, i, plan_);
+    WEFT_TRY(add_rope_kv(in_, i, on_matrices_ ? Elements::kF16 : Elements::kF32, plan_));
+    WEFT_TRY(attend(i));
+    add_attention_gate(in_, i, elements(), plan_);
+    return {};
+  }
+
+  Result<void> attend(size_t i) {
     if (has_few_rows()) return add_attention_of_rows(in_, i, plan_);
     if (on_matrices_) return matrices_->add_attention(i, plan_);
     WEFT_ASSIGN(

@@ -53,6 +53,7 @@ struct PlanInputs {
   const Options& options;
   const DeviceWeights& weights;
   const KvStorage& kv;
+  const StateStorage& states;
   const Activations& activations;
   const StepData& step;
   Products products;

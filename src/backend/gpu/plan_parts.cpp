@@ -2,6 +2,7 @@
 
 #include "kernels/qk_norm/qk_norm.h"
 #include "kernels/rms_norm/rms_norm.h"
+#include "kernels/sigmoid_gate/sigmoid_gate.h"
 
 namespace weft::backend {
 
@@ -116,6 +117,15 @@ Result<void> add_attention_of_rows(const PlanInputs& in, size_t layer, Plan& pla
                   {.acc = whole(a.split_acc), .stats = whole(a.split_stats)}));
   for (kernels::Dispatch& dispatch : dispatches) plan.push_back(std::move(dispatch));
   return {};
+}
+
+void add_attention_gate(const PlanInputs& in, size_t layer, kernels::Elements attended,
+                        Plan& plan) {
+  const auto& gate = in.weights.layers[layer].attn_gate;
+  if (!gate) return;
+  plan.push_back(kernels::sigmoid_gate(
+      in.device, {.cols = gate->rows, .y = attended},
+      {.gate = whole(in.activations.attn_gate), .y = whole(in.activations.attended)}));
 }
 
 kernels::AttentionBuffers attention_buffers(const PlanInputs& in, size_t layer) {

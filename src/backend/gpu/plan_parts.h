@@ -54,6 +54,9 @@ void add_post_norm(const PlanInputs& in, const Norm& norm, Plan& plan);
 // From `q` to `attended`, for steps of at most kMaxFewRows rows.
 [[nodiscard]] Result<void> add_attention_of_rows(const PlanInputs& in, size_t layer, Plan& plan);
 
+// Of `attended` with `attn_gate`, where the layer has one.
+void add_attention_gate(const PlanInputs& in, size_t layer, kernels::Elements attended, Plan& plan);
+
 [[nodiscard]] kernels::AttentionBuffers attention_buffers(const PlanInputs& in, size_t layer);
 
 }  // namespace weft::backend

@@ -53,6 +53,7 @@ void StepData::Region::write(gpu::Device& device, std::span<const uint32_t> word
 Result<StepData> StepData::create(gpu::Device& device, const Options& options) {
   constexpr size_t kRowWords = sizeof(kernels::Row) / sizeof(uint32_t);
   constexpr size_t kTileWords = sizeof(kernels::Tile) / sizeof(uint32_t);
+  constexpr size_t kSequenceWords = sizeof(kernels::Sequence) / sizeof(uint32_t);
   StepData data;
   data.max_outputs_ = max_outputs(options);
   data.max_blocks_ = ceil_div(options.max_context, kBlockTokens);
@@ -63,6 +64,8 @@ Result<StepData> StepData::create(gpu::Device& device, const Options& options) {
                                           "block table"));
   WEFT_ASSIGN(data.written_outputs_, Region::create(device, data.max_outputs_, "step outputs"));
   WEFT_ASSIGN(data.tiles_, Region::create(device, tiles * kTileWords, "step tiles"));
+  WEFT_ASSIGN(data.sequences_,
+              Region::create(device, options.max_sequences * kSequenceWords, "step sequences"));
   WEFT_ASSIGN(data.rules_, Region::create(device, data.max_outputs_ * kRuleWords, "step rules"));
   WEFT_ASSIGN(data.edits_,
               Region::create(device, size_t{2} * options.max_sequences * kDrawLimits.max_edits,
@@ -75,6 +78,7 @@ void StepData::build(std::span<const SequenceStep> step) {
   row_words_.clear();
   outputs_.clear();
   tile_words_.clear();
+  sequence_words_.clear();
   rule_words_.clear();
   edit_words_.clear();
   table_words_.assign(step.size() * max_blocks_, 0);
@@ -85,10 +89,15 @@ void StepData::build(std::span<const SequenceStep> step) {
     add_tiles(first_row, sequence.rows(), seq);
     CHECK(sequence.blocks.size() <= max_blocks_ &&
           size_t{sequence.pos} + sequence.rows() <= sequence.blocks.size() * kBlockTokens);
+    append(sequence_words_, kernels::Sequence{.first_row = first_row,
+                                              .n_rows = sequence.rows(),
+                                              .slot = sequence.slot,
+                                              .pos = sequence.pos});
     add_rows(sequence, seq);
     std::ranges::copy(sequence.blocks, table_words_.begin() + ptrdiff_t{seq} * max_blocks_);
     ++seq;
   }
+  counts_.sequences = seq;
 }
 
 void StepData::add_rows(const SequenceStep& sequence, uint32_t seq) {
@@ -183,6 +192,7 @@ void StepData::write(gpu::Device& device, uint32_t first_output) {
   table_.write(device, table_words_);
   written_outputs_.write(device, part.first(counts_.outputs));
   tiles_.write(device, tile_words_);
+  sequences_.write(device, sequence_words_);
   rules_.write(
       device,
       std::span(rule_words_).subspan(first_output * kRuleWords, counts_.outputs * kRuleWords));
@@ -191,7 +201,7 @@ void StepData::write(gpu::Device& device, uint32_t first_output) {
 
 uint64_t StepData::size_bytes() const {
   return rows_.size_bytes() + table_.size_bytes() + written_outputs_.size_bytes() +
-         tiles_.size_bytes() + rules_.size_bytes() + edits_.size_bytes();
+         tiles_.size_bytes() + sequences_.size_bytes() + rules_.size_bytes() + edits_.size_bytes();
 }
 
 }  // namespace weft::backend

@@ -39,6 +39,7 @@ class StepData {
   [[nodiscard]] gpu::Binding block_table() const { return table_.binding(); }
   [[nodiscard]] gpu::Binding outputs() const { return written_outputs_.binding(); }
   [[nodiscard]] gpu::Binding tiles() const { return tiles_.binding(); }
+  [[nodiscard]] gpu::Binding sequences() const { return sequences_.binding(); }
   [[nodiscard]] gpu::Binding rules() const { return rules_.binding(); }
   [[nodiscard]] gpu::Binding edits() const { return edits_.binding(); }
   [[nodiscard]] uint64_t size_bytes() const;
@@ -67,8 +68,8 @@ class StepData {
 
   uint32_t max_blocks_ = 0;
   uint32_t max_outputs_ = 0;
-  Region rows_, table_, written_outputs_, tiles_, rules_, edits_;
-  std::vector<uint32_t> row_words_, table_words_, outputs_, tile_words_;
+  Region rows_, table_, written_outputs_, tiles_, sequences_, rules_, edits_;
+  std::vector<uint32_t> row_words_, table_words_, outputs_, tile_words_, sequence_words_;
   std::vector<uint32_t> rule_words_, edit_words_;
   std::vector<Token> sorted_;  // of add_seen
   kernels::StepCounts counts_;

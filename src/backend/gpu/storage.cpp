@@ -36,26 +36,43 @@ class Allocator {
 struct Widths {
   uint32_t q = 0;
   uint32_t qkv = 0;
+  uint32_t attn_gate = 0;
+  uint32_t delta_in = 0;
+  uint32_t channels = 0;
+  uint32_t read = 0;
   uint32_t ff = 1;                                      // no buffer is empty
   uint32_t experts = 0, experts_used = 0, used_ff = 0;  // used_ff: experts used * ff of one
   kernels::AttentionScratchBytes scratch{};
 };
 
+void widen(Widths& widths, const model::DeltaNet& net) {
+  const uint32_t v = net.v_heads * net.v_dim;
+  widths.q = std::max(widths.q, v);  // what is attended, too
+  widths.delta_in = std::max(widths.delta_in, delta_in_width(net));
+  widths.channels = std::max(widths.channels, net.channels());
+  widths.read = std::max(widths.read, v);
+}
+
 Widths widths_of(const model::ModelSpec& spec, const Options& options) {
   Widths widths;
   const uint32_t max_blocks = ceil_div(options.max_context, kBlockTokens);
   for (const model::LayerSpec& layer : spec.layers) {
-    const model::Attention& attention = layer.attention;
-    const kernels::AttentionScratchBytes scratch = kernels::attention_scratch_bytes(
-        attention_shape(attention, max_blocks), std::min(kMaxFewRows, options.max_rows));
-    widths.q = std::max(widths.q, attention.n_heads * attention.head_dim);
-    widths.qkv =
-        std::max(widths.qkv, (attention.n_heads + 2 * attention.n_kv_heads) * attention.head_dim);
     widths.ff = std::max(widths.ff, layer.mlp.ff);
     const model::Mixture mixture = layer.mlp.mixture.value_or(model::Mixture{});
     widths.experts = std::max(widths.experts, mixture.experts);
     widths.experts_used = std::max(widths.experts_used, mixture.used);
     widths.used_ff = std::max(widths.used_ff, mixture.used * mixture.ff);
+    if (layer.delta_net) {
+      widen(widths, *layer.delta_net);
+      continue;
+    }
+    const model::Attention& attention = layer.attention;
+    if (layer.attn_gate) widths.attn_gate = std::max(widths.attn_gate, layer.attn_gate->rows);
+    const kernels::AttentionScratchBytes scratch = kernels::attention_scratch_bytes(
+        attention_shape(attention, max_blocks), std::min(kMaxFewRows, options.max_rows));
+    widths.q = std::max(widths.q, attention.n_heads * attention.head_dim);
+    widths.qkv =
+        std::max(widths.qkv, (attention.n_heads + 2 * attention.n_kv_heads) * attention.head_dim);
     widths.scratch.acc = std::max(widths.scratch.acc, scratch.acc);
     widths.scratch.stats = std::max(widths.scratch.stats, scratch.stats);
   }
@@ -63,6 +80,10 @@ Widths widths_of(const model::ModelSpec& spec, const Options& options) {
 }
 
 }  // namespace
+
+uint32_t delta_in_width(const model::DeltaNet& net) {
+  return net.channels() + net.v_heads * net.v_dim + 2 * net.v_heads;
+}
 
 uint32_t max_outputs(const Options& options) {
   return std::min(options.max_rows, std::max(options.max_sequences, kOutputsAtLeast));
@@ -87,9 +108,30 @@ Result<KvStorage> KvStorage::create(gpu::Device& device, const model::ModelSpec&
     const uint64_t elements = uint64_t{options.kv_blocks} * kBlockTokens *
                               layer.attention.n_kv_heads * layer.attention.head_dim;
     LayerKv kv;
-    WEFT_TRY(allocate(kv.keys, elements, kHalfBytes, "KV cache, keys"));
-    WEFT_TRY(allocate(kv.values, elements, kHalfBytes, "KV cache, values"));
+    if (!layer.delta_net) {
+      WEFT_TRY(allocate(kv.keys, elements, kHalfBytes, "KV cache, keys"));
+      WEFT_TRY(allocate(kv.values, elements, kHalfBytes, "KV cache, values"));
+    }
     storage.layers.push_back(std::move(kv));
+  }
+  return storage;
+}
+
+Result<StateStorage> StateStorage::create(gpu::Device& device, const model::ModelSpec& spec,
+                                          const Options& options) {
+  StateStorage storage;
+  Allocator allocate(device, storage.size_bytes);
+  for (const model::LayerSpec& layer : spec.layers) {
+    LayerState state;
+    if (layer.delta_net) {
+      const model::DeltaNet& net = *layer.delta_net;
+      const uint64_t inputs = uint64_t{options.max_sequences} * (net.taps - 1) * net.channels();
+      const uint64_t matrices =
+          uint64_t{options.max_sequences} * net.v_heads * net.k_dim * net.v_dim;
+      WEFT_TRY(allocate(state.inputs, inputs, sizeof(float), "states, inputs"));
+      WEFT_TRY(allocate(state.matrices, matrices, sizeof(float), "states, matrices"));
+    }
+    storage.layers.push_back(std::move(state));
   }
   return storage;
 }
@@ -106,6 +148,14 @@ Result<Activations> Activations::create(gpu::Device& device, const model::ModelS
   WEFT_TRY(allocate(a.qkv, rows * widths.qkv, sizeof(float), "q, k and v"));
   WEFT_TRY(allocate(a.q, rows * widths.q, sizeof(float), "q"));
   WEFT_TRY(allocate(a.attended, rows * widths.q, sizeof(float), "attended"));
+  if (widths.attn_gate > 0) {
+    WEFT_TRY(allocate(a.attn_gate, rows * widths.attn_gate, sizeof(float), "attention gate"));
+  }
+  if (widths.delta_in > 0) {
+    WEFT_TRY(allocate(a.delta_in, rows * widths.delta_in, sizeof(float), "delta net input"));
+    WEFT_TRY(allocate(a.convolved, rows * widths.channels, sizeof(float), "convolved"));
+    WEFT_TRY(allocate(a.read, rows * widths.read, sizeof(float), "read from states"));
+  }
   WEFT_TRY(allocate(a.gate_up, rows * widths.ff * 2, sizeof(float), "gate and up"));
   WEFT_TRY(allocate(a.activated, rows * widths.ff, sizeof(float), "activated"));
   if (widths.experts > 0) {

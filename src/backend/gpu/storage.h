@@ -19,7 +19,10 @@ inline constexpr uint32_t kMaxFewRows = 8;  // rows that mat-vecs and split atte
 [[nodiscard]] kernels::Attention attention_shape(const model::Attention& attention,
                                                  uint32_t max_blocks);
 
-struct LayerKv {
+// Of a row of what a Gated DeltaNet layer's matrices give: qkv, gate, beta, alpha.
+[[nodiscard]] uint32_t delta_in_width(const model::DeltaNet& net);
+
+struct LayerKv {             // empty where a layer has no attention
   gpu::Buffer keys, values;  // f16 [blocks, n_kv_heads, kBlockTokens, head_dim]
 };
 
@@ -31,6 +34,21 @@ struct KvStorage {
                                                 const Options& options);
 };
 
+// What Gated DeltaNet layers keep of the sequence in each slot.
+struct LayerState {      // empty where a layer has attention
+  gpu::Buffer inputs;    // f32 [slots, taps - 1, channels]
+  gpu::Buffer matrices;  // f32 [slots, v_heads, k_dim / 4, v_dim, 4]
+};
+
+struct StateStorage {
+  std::vector<LayerState> layers;
+  uint64_t size_bytes = 0;
+
+  [[nodiscard]] static Result<StateStorage> create(gpu::Device& device,
+                                                   const model::ModelSpec& spec,
+                                                   const Options& options);
+};
+
 // f32 but where said otherwise, and f16 where matrix units read them; widths are the largest of any
 // layer. `outputs`: max_outputs().
 struct Activations {
@@ -38,6 +56,10 @@ struct Activations {
   gpu::Buffer normed;                    // [rows, embd]
   gpu::Buffer qkv;                       // [rows, (heads + 2 kv_heads) head_dim]
   gpu::Buffer q, attended;               // [rows, heads * head_dim]
+  gpu::Buffer attn_gate;                 // [rows, heads * head_dim]
+  gpu::Buffer delta_in;                  // [rows, delta_in_width()]
+  gpu::Buffer convolved;                 // [rows, channels]
+  gpu::Buffer read;                      // [rows, v_heads * v_dim]; goes to attended
   gpu::Buffer gate_up, activated;        // [rows, 2 ff], [rows, ff]
   gpu::Buffer router_logits;             // [rows, experts]
   gpu::Buffer choices;                   // ExpertChoice [rows, experts used]

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <span>
 #include <thread>
 
@@ -72,6 +73,10 @@ class Uploader {
                            const std::optional<model::Weight>& bias = std::nullopt,
                            float scale = 1) {
     return vectors(std::array{weight, bias}, scale);
+  }
+
+  Result<gpu::Buffer> constants(std::span<const float> values) {
+    return buffer_of(std::as_bytes(values), "constants");
   }
 
   // The place in `tables` of what kernels::rope_turns() makes of `rope`; layers mostly share one.
@@ -401,18 +406,49 @@ Result<DeviceMixture> upload_mixture(Uploader& uploader, const model::LayerSpec&
   return mixture;
 }
 
-Result<DeviceLayer> upload_layer(Uploader& uploader, const model::LayerSpec& spec,
-                                 std::vector<gpu::Buffer>& rope_turns) {
-  DeviceLayer layer;
+Result<DeviceDeltaNet> upload_delta_net(Uploader& uploader, const model::DeltaNet& spec) {
+  DeviceDeltaNet net;
+  const std::optional<model::Weight> none;
+  const std::array in{Uploader::Source{spec.qkv, none}, Uploader::Source{spec.gate, none},
+                      Uploader::Source{spec.beta, none}, Uploader::Source{spec.alpha, none}};
+  WEFT_ASSIGN(net.in, uploader.stack(in));
+  WEFT_ASSIGN(net.conv, uploader.vectors(std::array{std::optional(spec.conv)}));
+  const std::array heads{std::optional(spec.decay), std::optional(spec.dt_bias)};
+  WEFT_ASSIGN(net.heads, uploader.vectors(heads));
+  const auto dim = static_cast<float>(spec.k_dim);
+  std::vector<float> lengths(spec.k_dim, 1 / dim);             // q / length / sqrt(dim)
+  lengths.resize(size_t{2} * spec.k_dim, 1 / std::sqrt(dim));  // k / length
+  WEFT_ASSIGN(net.lengths, uploader.constants(lengths));
+  WEFT_ASSIGN(net.norm, uploader.norm(spec.norm));
+  return net;
+}
+
+Result<void> upload_attention(Uploader& uploader, const model::LayerSpec& spec,
+                              std::vector<gpu::Buffer>& rope_turns, DeviceLayer& layer) {
   WEFT_ASSIGN(layer.rope, uploader.rope(spec.attention.rope, rope_turns));
-  WEFT_ASSIGN(layer.attn_norm, uploader.norm(spec.attn_norm, spec.attn_norm_bias));
   const std::array qkv{Uploader::Source{spec.attn_q, spec.attn_q_bias},
                        Uploader::Source{spec.attn_k, spec.attn_k_bias},
                        Uploader::Source{spec.attn_v, spec.attn_v_bias}};
   WEFT_ASSIGN(layer.qkv, uploader.stack(qkv));
   const std::array qk_norm{spec.attn_q_norm, spec.attn_k_norm};
   WEFT_ASSIGN(layer.qk_norm, uploader.vectors(qk_norm));
+  if (spec.attn_gate) {
+    WEFT_ASSIGN(layer.attn_gate, uploader.matrix(*spec.attn_gate));
+  }
   WEFT_ASSIGN(layer.attn_output, uploader.matrix(spec.attn_output, spec.attn_output_bias));
+  return {};
+}
+
+Result<DeviceLayer> upload_layer(Uploader& uploader, const model::LayerSpec& spec,
+                                 std::vector<gpu::Buffer>& rope_turns) {
+  DeviceLayer layer;
+  WEFT_ASSIGN(layer.attn_norm, uploader.norm(spec.attn_norm, spec.attn_norm_bias));
+  if (spec.delta_net) {
+    WEFT_ASSIGN(layer.delta_net, upload_delta_net(uploader, *spec.delta_net));
+    WEFT_ASSIGN(layer.attn_output, uploader.matrix(spec.delta_net->output));
+  } else {
+    WEFT_TRY(upload_attention(uploader, spec, rope_turns, layer));
+  }
   WEFT_ASSIGN(layer.attn_post_norm, uploader.norm(spec.attn_post_norm));
   WEFT_ASSIGN(layer.ffn_norm, uploader.norm(spec.ffn_norm, spec.ffn_norm_bias));
   if (spec.mlp.mixture) {

@@ -68,10 +68,20 @@ struct DeviceMixture {
 
 using Norm = gpu::Buffer;  // f32 weights and biases; or empty, where there is no norm
 
+struct DeviceDeltaNet {
+  MatrixStack in;       // qkv, gate, beta, alpha
+  gpu::Buffer conv;     // f32 [channels, taps]
+  gpu::Buffer lengths;  // f32 [2, k_dim]: with kernels::qk_norm they make q and k of their lengths
+  gpu::Buffer heads;    // f32 [2, v_heads]: decay, dt_bias
+  Norm norm;
+};
+
 struct DeviceLayer {
-  size_t rope;  // in DeviceWeights::rope_turns
+  std::optional<DeviceDeltaNet> delta_net;  // then there is nothing of attention but its output
+  size_t rope;                              // in DeviceWeights::rope_turns
   Norm attn_norm;
   MatrixStack qkv;
+  std::optional<DeviceMatrix> attn_gate;
   Norm qk_norm;  // q's weights and then k's
   DeviceMatrix attn_output;
   Norm attn_post_norm;

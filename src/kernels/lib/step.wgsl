@@ -19,3 +19,11 @@ struct Tile {
   n_rows: u32,  // [1, kTileRows]
   seq: u32,
 }
+
+// The rows of one sequence, for kernels that go through them in order.
+struct Sequence {
+  first_row: u32,
+  n_rows: u32,  // at least 1
+  slot: u32,    // of its state
+  pos: u32,     // of the first row; 0: there is no state yet
+}

@@ -35,8 +35,10 @@ LONGROPE = dict(rope_type="longrope", rope_theta=10000.0, original_max_position_
 FALCON = dict(vocab_size=VOCAB, hidden_size=HIDDEN, num_hidden_layers=LAYERS, bos_token_id=0,
               num_attention_heads=HEADS, max_position_embeddings=CONTEXT, eos_token_id=1)
 
-QWEN35 = dict(GROUPED, num_hidden_layers=4, head_dim=32, linear_key_head_dim=12,
-              linear_value_head_dim=8, linear_num_key_heads=2, linear_num_value_heads=6,
+# Widths that kernels for matrix units take.
+QWEN35 = dict(GROUPED, num_hidden_layers=4, head_dim=32, intermediate_size=64,
+              linear_key_head_dim=12, linear_value_head_dim=8, linear_num_key_heads=2,
+              linear_num_value_heads=8,
               rope_parameters=dict(rope_type="default", rope_theta=10000.0,
                                    partial_rotary_factor=0.25, mrope_section=[2, 1, 1],
                                    mrope_interleaved=True))

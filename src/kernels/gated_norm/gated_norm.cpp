@@ -1,0 +1,36 @@
+#include "kernels/gated_norm/gated_norm.h"
+
+#include <array>
+
+#include "kernels/compose.h"
+#include "kernels/gen/gated_norm.wgsl.h"
+
+namespace weft::kernels {
+
+constexpr uint32_t kLanes = 64;
+
+Dispatch gated_norm(gpu::Device& device, const GatedNorm& shape, const GatedNormBuffers& buffers,
+                    WorkgroupSum sum) {
+  Variant variant{.kernel = "gated_norm", .overrides = {{"WG", kLanes}}};
+  if (sum == WorkgroupSum::kSubgroup) {
+    variant.imports.emplace_back("workgroup_sum", "workgroup_sum_subgroup");
+  }
+  choose_elements(shape.y, variant);
+  const gpu::Pipeline pipeline = device.pipeline(compose(variant));
+  const std::array bindings{buffers.x, buffers.w, buffers.gate, buffers.y};
+  return {.label = "gated_norm",
+          .pipeline = pipeline,
+          .group = device.bind_group(pipeline, bindings, "gated_norm"),
+          .immediates = Immediates(GatedNormParams{.rows = 0,
+                                                   .heads = shape.heads,
+                                                   .dim = shape.dim,
+                                                   .eps = shape.eps,
+                                                   .gate_stride = shape.gate_stride,
+                                                   .first_gate = shape.first_gate}),
+          .count = Count::kRows,
+          .x = {.fixed = shape.heads},
+          .y = {.count = Count::kRows},
+          .bytes_per_count = uint64_t{12} * shape.heads * shape.dim};
+}
+
+}  // namespace weft::kernels
