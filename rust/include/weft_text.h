@@ -68,6 +68,10 @@ typedef struct {
 } weft_vocabulary;
 
 weft_tokenizer* weft_tokenizer_from_vocabulary(const weft_vocabulary* vocabulary, weft_text* error);
+// The tokenizer.json of a vocabulary whose texts begin with `first` and end with `last`, each a token or
+// WEFT_NO_TOKEN. An error for kinds that have none.
+bool weft_vocabulary_to_json(const weft_vocabulary* vocabulary, uint32_t first, uint32_t last,
+                             weft_text* json, weft_text* error);
 weft_tokenizer* weft_tokenizer_from_json(weft_bytes json, weft_text* error);
 void weft_tokenizer_free(weft_tokenizer* tokenizer);
 

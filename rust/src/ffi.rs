@@ -8,6 +8,7 @@ use crate::grammar::Grammar;
 use crate::special::Control;
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
+use crate::tokenizer_json::Bounds;
 use crate::vocabulary::{Kind, Vocabulary};
 
 #[repr(C)]
@@ -118,10 +119,14 @@ unsafe extern "C" fn weft_tokenizer_from_vocabulary(
     vocabulary: *const CVocabulary,
     error: *mut Owned<u8>,
 ) -> *mut Tokenizer {
-    guard_handle(error, || {
-        let c = &*vocabulary;
+    guard_handle(error, || Tokenizer::from_vocabulary(&(*vocabulary).read()?))
+}
+
+impl CVocabulary {
+    unsafe fn read<'a>(&self) -> Result<Vocabulary<'a>, String> {
+        let c = self;
         let texts = |texts, size| array(texts, size).iter().map(|text: &Bytes| text.get());
-        Tokenizer::from_vocabulary(&Vocabulary {
+        Ok(Vocabulary {
             kind: Kind::from_c(c.kind)
                 .ok_or_else(|| format!("There is no kind of vocabulary {}.", c.kind))?,
             pre: c.pre.get(),
@@ -136,7 +141,21 @@ unsafe extern "C" fn weft_tokenizer_from_vocabulary(
             lowercase: c.lowercase,
             strip_accents: c.strip_accents,
         })
-    })
+    }
+}
+
+#[no_mangle]
+unsafe extern "C" fn weft_vocabulary_to_json(
+    vocabulary: *const CVocabulary,
+    first: u32,
+    last: u32,
+    json: *mut Owned<u8>,
+    error: *mut Owned<u8>,
+) -> bool {
+    let token = |id: u32| (id != NO_TOKEN).then_some(id);
+    let bounds = Bounds { first: token(first), last: token(last) };
+    let written = guard(error, || (*vocabulary).read()?.to_json(bounds));
+    written.map(|text| json.write(Owned::of(text.into_bytes()))).is_some()
 }
 
 #[no_mangle]

@@ -20,5 +20,6 @@ mod sentencepiece;
 mod special;
 mod template;
 mod tokenizer;
+mod tokenizer_json;
 mod unigram;
 mod vocabulary;

@@ -10,9 +10,9 @@ use crate::byte_level;
 
 pub struct PreTokenizer {
     /// Each step cuts the words of the one before it.
-    before_bytes: &'static [&'static str],
+    pub before_bytes: &'static [&'static str],
     /// Steps that see the characters that stand for bytes (`byte_level`).
-    after_bytes: &'static [&'static str],
+    pub after_bytes: &'static [&'static str],
     /// A word that is a token as it stands is not put together by merges.
     pub whole_words: bool,
 }

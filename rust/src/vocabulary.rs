@@ -70,8 +70,7 @@ const MAX_TOKEN_BYTES: usize = 1 << 16;
 
 impl Tokenizer {
     pub fn from_vocabulary(vocabulary: &Vocabulary) -> Result<Self, String> {
-        let tokens = token_texts(vocabulary)?;
-        let pieces = pieces(vocabulary, &tokens)?;
+        let (tokens, pieces) = vocabulary.read()?;
         let special = SpecialTokens::new(&tokens, &pieces)?;
         let model = model(vocabulary, &tokens, &pieces)?;
         let space_prefix = match vocabulary.kind {
@@ -83,6 +82,15 @@ impl Tokenizer {
             _ => SpacePrefix::Never,
         };
         Ok(Self { model, pieces, special, space_prefix })
+    }
+}
+
+impl<'a> Vocabulary<'a> {
+    /// The texts by id, and what they stand for.
+    pub fn read(&self) -> Result<(Vec<&'a str>, Pieces), String> {
+        let tokens = token_texts(self)?;
+        let pieces = pieces(self, &tokens)?;
+        Ok((tokens, pieces))
     }
 }
 

@@ -421,7 +421,7 @@ Result<GgufImage> image_of(const HfFolder& folder) {
   WEFT_ASSIGN(GgufImage image, Converter(folder, *architecture, spec).convert());
   image.check = [spec = std::move(spec)](const formats::GgufFile& written) -> Result<void> {
     WEFT_ASSIGN(const ModelSpec got, spec_from_gguf(written));
-    return expect_same_network(spec, got);
+    return expect_same_network(spec, got, "A GGUF file");
   };
   return image;
 }

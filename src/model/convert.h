@@ -14,7 +14,9 @@ namespace weft::model {
 [[nodiscard]] Result<GgufImage> image_of(const HfFolder& folder);
 
 // An error that names the first number in which two specs compute something else: not every network
-// that a config.json can describe is one that a GGUF file can.
-[[nodiscard]] Result<void> expect_same_network(const ModelSpec& wanted, const ModelSpec& got);
+// that a config.json can describe is one that a GGUF file can. `form` begins the sentence: "A GGUF
+// file".
+[[nodiscard]] Result<void> expect_same_network(const ModelSpec& wanted, const ModelSpec& got,
+                                               std::string_view form);
 
 }  // namespace weft::model

@@ -228,6 +228,23 @@ std::string HfModel::in_folder(std::string name) const {
   return name;
 }
 
+std::string_view hf_field(const HfLayout& layout, std::string_view ours) {
+  for (const std::span<const HfName> names : {layout.fields, std::span<const HfName>(kFields)}) {
+    const auto found = std::ranges::find(names, ours, &HfName::ours);
+    if (found != names.end()) return found->theirs;
+  }
+  return {};
+}
+
+std::string hf_tensor(const HfLayout& layout, std::string_view ours) {
+  const Role role = parse_role(ours);
+  for (const std::span<const HfName> names : {layout.tensors, std::span<const HfName>(kTensors)}) {
+    const auto found = std::ranges::find(names, role.pattern, &HfName::ours);
+    if (found != names.end()) return filled(found->theirs, role.numbers).append(role.suffix);
+  }
+  return std::string(ours);
+}
+
 std::string HfModel::tensor_name(std::string_view name) const {
   const Role role = parse_role(name);
   std::string first;  // of the names that it may have

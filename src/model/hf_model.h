@@ -25,6 +25,12 @@ struct HfLayout {
   std::string_view text_part = {};
 };
 
+// Their first name for a key of ours (empty where they have none), and for a tensor of ours with
+// its
+// ".weight" or ".bias".
+[[nodiscard]] std::string_view hf_field(const HfLayout& layout, std::string_view ours);
+[[nodiscard]] std::string hf_tensor(const HfLayout& layout, std::string_view ours);
+
 class HfModel final : public ModelFile {
  public:
   HfModel(const HfFolder& folder, std::string_view architecture, const HfLayout& layout);

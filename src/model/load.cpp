@@ -68,14 +68,8 @@ Result<void> expect_vocabulary_of(const ModelSpec& spec, const formats::GgufFile
 
 Result<ModelSpec> read_gguf(const formats::GgufFile& file) {
   WEFT_TRY(expect_whole_model(file));
-  WEFT_ASSIGN(const std::string_view name, file.get_string("general.architecture"));
-  // The first of several that GGUF files call the same reads them all.
-  const auto* found = std::ranges::find(kArchitectures, name, &Architecture::gguf);
-  if (found == std::end(kArchitectures)) {
-    return fail("Architecture {} is not supported; supported are: {}.", quote(name),
-                supported_names());
-  }
-  WEFT_ASSIGN(ModelSpec spec, read_spec(**found, GgufModel(file, name)));
+  WEFT_ASSIGN(const Architecture* found, find_architecture(file));
+  WEFT_ASSIGN(ModelSpec spec, read_spec(*found, GgufModel(file, found->gguf)));
   WEFT_TRY(expect_vocabulary_of(spec, file));
   WEFT_ASSIGN(spec.name, file.get_string_or("general.name", ""));
   WEFT_ASSIGN(spec.file_type, file_type_name(file));
@@ -105,6 +99,15 @@ Result<const Architecture*> find_architecture(const HfFolder& folder) {
   for (const Architecture* a : kArchitectures) {
     if (std::ranges::find(a->hf, name) != a->hf.end()) return a;
   }
+  return fail("Architecture {} is not supported; supported are: {}.", quote(name),
+              supported_names());
+}
+
+Result<const Architecture*> find_architecture(const formats::GgufFile& file) {
+  WEFT_ASSIGN(const std::string_view name, file.get_string("general.architecture"));
+  // The first of several that GGUF files call the same reads them all.
+  const auto* found = std::ranges::find(kArchitectures, name, &Architecture::gguf);
+  if (found != std::end(kArchitectures)) return *found;
   return fail("Architecture {} is not supported; supported are: {}.", quote(name),
               supported_names());
 }

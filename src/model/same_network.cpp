@@ -82,9 +82,10 @@ void compare(Comparison& c, const LayerSpec& a, const LayerSpec& b) {
 
 }  // namespace
 
-Result<void> expect_same_network(const ModelSpec& wanted, const ModelSpec& got) {
-  const auto difference = [](std::string_view where, const Comparison& c) {
-    return fail("A GGUF file cannot say this of the model: {}{}.", where, c.difference());
+Result<void> expect_same_network(const ModelSpec& wanted, const ModelSpec& got,
+                                 std::string_view form) {
+  const auto difference = [form](std::string_view where, const Comparison& c) {
+    return fail("{} cannot say this of the model: {}{}.", form, where, c.difference());
   };
   Comparison c;
   c.count("the embedding's width", wanted.embd, got.embd);

@@ -87,6 +87,11 @@ Result<void> check_length(std::string_view what, size_t size, size_t n_tokens) {
   return fail("The vocabulary has {} tokens and {} token {}.", n_tokens, size, what);
 }
 
+Result<void> check_lengths(const Vocabulary& vocabulary) {
+  WEFT_TRY(check_length("scores", vocabulary.scores.size(), vocabulary.tokens.size()));
+  return check_length("types", vocabulary.types.size(), vocabulary.tokens.size());
+}
+
 }  // namespace
 
 void Tokenizer::Free::operator()(weft_tokenizer* handle) const { weft_tokenizer_free(handle); }
@@ -97,8 +102,7 @@ Tokenizer::Tokenizer(weft_tokenizer* handle)
       space_prefix_(static_cast<SpacePrefix>(weft_tokenizer_space_prefix(handle))) {}
 
 Result<Tokenizer> Tokenizer::from_vocabulary(const Vocabulary& vocabulary) {
-  WEFT_TRY(check_length("scores", vocabulary.scores.size(), vocabulary.tokens.size()));
-  WEFT_TRY(check_length("types", vocabulary.types.size(), vocabulary.tokens.size()));
+  WEFT_TRY(check_lengths(vocabulary));
   const std::vector<weft_bytes> tokens = borrow_all(vocabulary.tokens);
   const std::vector<weft_bytes> merges = borrow_all(vocabulary.merges);
   const weft_vocabulary c = to_c(vocabulary, tokens, merges);
@@ -106,6 +110,19 @@ Result<Tokenizer> Tokenizer::from_vocabulary(const Vocabulary& vocabulary) {
   Tokenizer tokenizer(handle);
   WEFT_TRY(tokenizer.set_special(vocabulary.special));
   return tokenizer;
+}
+
+Result<std::string> Tokenizer::json_of(const Vocabulary& vocabulary) {
+  WEFT_TRY(check_lengths(vocabulary));
+  const std::vector<weft_bytes> tokens = borrow_all(vocabulary.tokens);
+  const std::vector<weft_bytes> merges = borrow_all(vocabulary.merges);
+  const weft_vocabulary c = to_c(vocabulary, tokens, merges);
+  const SpecialIds& ids = vocabulary.special;
+  const Token first = ids.add_bos ? ids.bos.value_or(WEFT_NO_TOKEN) : WEFT_NO_TOKEN;
+  const Token last = ids.add_eos ? ids.eos.value_or(WEFT_NO_TOKEN) : WEFT_NO_TOKEN;
+  weft_text json{};
+  WEFT_TRY(rust_call(weft_vocabulary_to_json, &c, first, last, &json));
+  return take(json);
 }
 
 Result<Tokenizer> Tokenizer::from_json(std::string_view json, const SpecialIds& special) {

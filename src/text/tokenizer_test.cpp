@@ -121,6 +121,44 @@ TEST(Tokenizer, TokenizerJsonAgreesWithHuggingFace) {
   expect_round_trips(*tokenizer);
 }
 
+TEST(Tokenizer, AVocabularyAsTokenizerJsonGivesTheSameTokens) {
+  const json& bpe = goldens()["llama_bpe"];
+  OwnedVocabulary vocabularies[] = {golden_vocabulary(bpe), golden_sentencepiece("byte_fallback")};
+  for (OwnedVocabulary& owned : vocabularies) {
+    const auto direct = owned.build();
+    const auto text = Tokenizer::json_of(owned.vocabulary);
+    ASSERT_TRUE(text.has_value()) << text.error().message();
+    const auto tokenizer = Tokenizer::from_json(*text, owned.vocabulary.special);
+    ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message();
+    EXPECT_EQ(tokenizer->size(), direct->size());
+    for (const json& sample : goldens()["texts"]) {
+      for (const Special special : {Special::parse, Special::as_text}) {
+        const auto encode = [&](const Tokenizer& with) {
+          return with.encode(sample.get<std::string>(), special, Bounds::none).value();
+        };
+        EXPECT_EQ(encode(*tokenizer), encode(*direct)) << sample.dump();
+      }
+    }
+  }
+  OwnedVocabulary rwkv = small_vocabulary();
+  rwkv.vocabulary.kind = Vocabulary::Kind::rwkv;
+  (void)rwkv.build();
+  EXPECT_THAT(Tokenizer::json_of(rwkv.vocabulary).error().message(), HasSubstr("Only byte-level"));
+}
+
+TEST(Tokenizer, TokenizerJsonSaysWhatTextsBeginAndEndWith) {
+  OwnedVocabulary owned = small_sentencepiece();
+  (void)owned.build();
+  owned.vocabulary.special.add_eos = true;
+  const json written = json::parse(Tokenizer::json_of(owned.vocabulary).value());
+  const json& single = written["post_processor"]["single"];
+  EXPECT_EQ(single[0]["SpecialToken"]["id"], "<s>");
+  EXPECT_EQ(single[2]["SpecialToken"]["id"], "</s>");
+  owned.vocabulary.special = {};
+  EXPECT_TRUE(
+      json::parse(Tokenizer::json_of(owned.vocabulary).value())["post_processor"].is_null());
+}
+
 TEST(Tokenizer, ControlTokensOfAPromptAreThoseThatAreNotPlain) {
   const json& golden = goldens()["llama_bpe"];
   const auto built = golden_vocabulary(golden).build().value();

@@ -38,6 +38,14 @@ class Convert(WeftCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("no vocabulary", done.stderr)
 
+    def test_a_folder_of_a_gguf_file_answers_as_the_file_does(self):
+        path = self.converted(LLAMA3)
+        folder = pathlib.Path(self.temporary_folder()) / "folder"
+        self.assert_ok("convert", path, folder, "--type", "F32")
+        self.assertEqual(self.answer(folder), self.answer(LLAMA3))
+        self.assert_refused(1, ["is not empty"], "convert", path, folder)
+        self.assert_refused(1, ["F32, F16 or BF16"], "convert", path, folder, "--type", "Q8_0")
+
     def test_refusals(self):
         folder = pathlib.Path(self.temporary_folder())
         self.assert_refused(1, ["config.json"], "convert", folder, folder / "out.gguf")

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "formats/gguf.h"
 #include "model/hf_model.h"
 #include "model/source.h"
 #include "model/spec.h"
@@ -27,6 +28,8 @@ struct Architecture {
 
 // The one that config.json names; an error where it is not supported.
 [[nodiscard]] Result<const Architecture*> find_architecture(const HfFolder& folder);
+// The one that a GGUF file names, likewise.
+[[nodiscard]] Result<const Architecture*> find_architecture(const formats::GgufFile& file);
 
 // One a file of this folder.
 extern const Architecture kLlama, kQwen2, kQwen3, kGemma, kGemma2, kGemma3, kPhi3, kOlmo2,

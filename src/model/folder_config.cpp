@@ -1,0 +1,231 @@
+#include "model/folder_config.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "formats/dequantize.h"
+#include "formats/quote.h"
+#include "model/gguf_model.h"
+
+namespace weft::model {
+namespace {
+
+using formats::quote;
+using nlohmann::ordered_json;
+
+// What Transformers calls an architecture, and the field that says whether projections have biases,
+// where there is one.
+struct Form {
+  std::string_view gguf;
+  std::string_view model_class;
+  std::string_view model_type;
+  std::string_view bias_field = {};
+};
+constexpr Form kForms[] = {
+    {"llama", "LlamaForCausalLM", "llama", "attention_bias"},
+    {"qwen2", "Qwen2ForCausalLM", "qwen2"},
+    {"qwen3", "Qwen3ForCausalLM", "qwen3", "attention_bias"},
+    {"gemma", "GemmaForCausalLM", "gemma", "attention_bias"},
+    {"phi3", "Phi3ForCausalLM", "phi3"},
+    {"olmo2", "Olmo2ForCausalLM", "olmo2", "attention_bias"},
+    {"stablelm", "StableLmForCausalLM", "stablelm", "use_qkv_bias"},
+    {"starcoder2", "Starcoder2ForCausalLM", "starcoder2", "use_bias"},
+    {"command-r", "CohereForCausalLM", "cohere", "attention_bias"},
+    {"smollm3", "SmolLM3ForCausalLM", "smollm3", "attention_bias"},
+    {"granite", "GraniteForCausalLM", "granite", "attention_bias"},
+};
+
+Result<const Form*> form_of(std::string_view architecture) {
+  const auto* found = std::ranges::find(kForms, architecture, &Form::gguf);
+  if (found != std::end(kForms)) return found;
+  std::vector<std::string_view> names;
+  for (const Form& form : kForms) names.push_back(form.gguf);
+  return fail("Architecture {} cannot be written as a folder; these can: {}.", quote(architecture),
+              fmt::join(names, ", "));
+}
+
+std::string_view name_of(Activation activation) {
+  switch (activation) {
+    case Activation::kSilu:
+      return "silu";
+    case Activation::kGelu:
+      return "gelu";
+    case Activation::kGeluTanh:
+      break;
+  }
+  return "gelu_pytorch_tanh";
+}
+
+class Writer {
+ public:
+  Writer(const formats::GgufFile& file, const Architecture& architecture, const ModelSpec& spec)
+      : file_(file), model_(file, architecture.gguf), architecture_(architecture), spec_(spec) {}
+
+  Result<ordered_json> write() {
+    WEFT_ASSIGN(const Form* form, form_of(architecture_.gguf));
+    if (first().mlp.mixture) return fail("A model with experts cannot be written as a folder.");
+    const Attention& attention = first().attention;
+    // Mistral's is Llama's network with a window.
+    const bool is_mistral = form->gguf == "llama" && attention.window != 0;
+    config_["architectures"] = {is_mistral ? "MistralForCausalLM" : form->model_class};
+    config_["model_type"] = is_mistral ? "mistral" : form->model_type;
+    if (!form->bias_field.empty()) {
+      config_[std::string(form->bias_field)] = first().attn_q_bias.has_value();
+    }
+    set_dimensions();
+    WEFT_TRY(set_named_fields());
+    WEFT_TRY(set_rope());
+    set_layers_without_rope();
+    for (const char* name : {"bos", "eos"}) {
+      const auto id = file_.get_u32(fmt::format("tokenizer.ggml.{}_token_id", name));
+      if (id) config_[fmt::format("{}_token_id", name)] = *id;
+    }
+    config_["pad_token_id"] = nullptr;  // else Transformers has one of its own
+    return std::move(config_);
+  }
+
+ private:
+  [[nodiscard]] const LayerSpec& first() const { return spec_.layers.front(); }
+
+  // `ours` is GGUF's name, or that of HfLayout.
+  template <class Value>
+  void set(std::string_view ours, Value value) {
+    config_[std::string(hf_field(architecture_.layout, ours))] = value;
+  }
+
+  void set_dimensions() {
+    const Attention& attention = first().attention;
+    set("vocab_size", spec_.vocab);
+    set("embedding_length", spec_.embd);
+    set("feed_forward_length", first().mlp.ff);
+    set("block_count", spec_.layers.size());
+    set("attention.head_count", attention.n_heads);
+    set("attention.head_count_kv", attention.n_kv_heads);
+    set("attention.key_length", attention.head_dim);
+    set("context_length", spec_.context);
+    const bool is_rms = spec_.norm == NormKind::kRms;
+    set(is_rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon",
+        spec_.norm_eps);
+    set("activation", name_of(first().mlp.activation));
+    set("tied", spec_.tied_output);
+    if (attention.window != 0) set("attention.sliding_window", attention.window);
+  }
+
+  // Numbers and flags that the family's folders have under a name of their own.
+  Result<void> set_named_fields() {
+    for (const HfName& field : architecture_.layout.fields) {
+      const std::string key = fmt::format("{}.{}", architecture_.gguf, field.ours);
+      const formats::GgufValue* value = field.ours.empty() ? nullptr : file_.find(key);
+      if (value == nullptr) continue;
+      if (value->type == formats::GgufType::kBool) {
+        WEFT_ASSIGN(const bool flag, file_.get_bool(key));
+        config_[std::string(field.theirs)] = flag;
+      } else if (value->type == formats::GgufType::kF32) {
+        WEFT_ASSIGN(const float number, file_.get_f32(key));
+        config_[std::string(field.theirs)] = number;
+      }
+    }
+    return {};
+  }
+
+  Result<void> set_rope() {
+    const Rope& rope = first().attention.rope;
+    if (model_.has("rope.freq_base")) {
+      WEFT_ASSIGN(base_, model_.f32("rope.freq_base"));
+    }
+    config_["rope_theta"] = base_;
+    if (rope.dims != first().attention.head_dim) {
+      config_["partial_rotary_factor"] =
+          static_cast<double>(rope.dims) / static_cast<double>(first().attention.head_dim);
+    }
+    WEFT_ASSIGN(ordered_json scaling, scaling_of(rope));
+    if (!scaling.is_null()) config_["rope_scaling"] = std::move(scaling);
+    return {};
+  }
+
+  Result<ordered_json> scaling_of(const Rope& rope) {
+    WEFT_ASSIGN(const std::vector<float> long_factors, floats("rope_factors_long.weight"));
+    if (!long_factors.empty()) {
+      WEFT_ASSIGN(const std::vector<float> short_factors, floats("rope_factors_short.weight"));
+      WEFT_ASSIGN(const uint32_t original, model_.u32("rope.scaling.original_context_length"));
+      config_["original_max_position_embeddings"] = original;
+      WEFT_ASSIGN(const uint32_t context, model_.u32("context_length"));
+      set("context_length", context);
+      return ordered_json{{"rope_type", "longrope"},
+                          {"short_factor", short_factors},
+                          {"long_factor", long_factors},
+                          {"attention_factor", rope.magnitude}};
+    }
+    WEFT_ASSIGN(const std::vector<float> factors, floats("rope_freqs.weight"));
+    if (!factors.empty()) return llama3(rope, factors);
+    if (!model_.has("rope.scaling.type")) return ordered_json();
+    WEFT_ASSIGN(const std::string type, model_.text("rope.scaling.type"));
+    if (type == "none") return ordered_json();
+    WEFT_ASSIGN(const float factor, model_.f32("rope.scaling.factor"));
+    ordered_json out = {{"rope_type", type}, {"factor", factor}};
+    if (type != "yarn") return out;
+    WEFT_ASSIGN(const uint32_t original, model_.u32("rope.scaling.original_context_length"));
+    out["original_max_position_embeddings"] = original;
+    out["attention_factor"] = rope.magnitude;
+    for (const char* beta : {"beta_fast", "beta_slow"}) {
+      const std::string key = fmt::format("rope.scaling.yarn_{}", beta);
+      if (!model_.has(key)) continue;
+      WEFT_ASSIGN(out[beta], model_.f32(key));
+    }
+    return out;
+  }
+
+  // Llama 3's scaling from its table of factors: 1 for short waves, the whole factor for long ones,
+  // and between them 1 / ((1 - s) / factor + s), s = (original / wavelength - low) / (high - low).
+  // Low is 1 and high 4 in all models; any one factor between gives `original`.
+  Result<ordered_json> llama3(const Rope& rope, std::span<const float> factors) const {
+    constexpr double kLow = 1;
+    constexpr double kHigh = 4;
+    const double most = *std::ranges::max_element(factors);
+    for (size_t i = 0; i < factors.size(); ++i) {
+      const double factor = factors[i];
+      if (factor <= 1 || factor >= most) continue;
+      const double s = (1 / factor - 1 / most) / (1 - 1 / most);
+      const double wavelength =
+          2 * std::numbers::pi * std::pow(base_, 2.0 * static_cast<double>(i) / rope.dims);
+      return ordered_json{{"rope_type", "llama3"},
+                          {"factor", most},
+                          {"low_freq_factor", kLow},
+                          {"high_freq_factor", kHigh},
+                          {"original_max_position_embeddings",
+                           std::lround((s * (kHigh - kLow) + kLow) * wavelength)}};
+    }
+    return fail("Tensor 'rope_freqs.weight' is no table of Llama 3's RoPE scaling.");
+  }
+
+  // Empty where there is no such tensor.
+  Result<std::vector<float>> floats(std::string_view name) const {
+    const formats::TensorView* tensor = file_.find_tensor(name);
+    std::vector<float> values(tensor == nullptr ? 0 : tensor->elements());
+    if (tensor != nullptr) WEFT_TRY(formats::dequantize(tensor->type, tensor->data, values));
+    return values;
+  }
+
+  void set_layers_without_rope() {
+    std::vector<int> rotates;
+    for (const LayerSpec& layer : spec_.layers) rotates.push_back(layer.attention.rope.dims != 0);
+    if (std::ranges::find(rotates, 0) != rotates.end()) config_["no_rope_layers"] = rotates;
+  }
+
+  const formats::GgufFile& file_;
+  GgufModel model_;
+  const Architecture& architecture_;
+  const ModelSpec& spec_;
+  double base_ = 10000;
+  ordered_json config_;
+};
+
+}  // namespace
+
+Result<ordered_json> config_of(const formats::GgufFile& file, const Architecture& architecture,
+                               const ModelSpec& spec) {
+  return Writer(file, architecture, spec).write();
+}
+
+}  // namespace weft::model
