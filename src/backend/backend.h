@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ struct Options {
   uint32_t max_context = 4096;  // tokens of one sequence
   uint32_t kv_blocks = 128;     // of kBlockTokens each, shared by all sequences
   KvTypes kv_types = {};
-  uint32_t threads = 0;  // CPU only; 0: one a physical core that the process may use
+  uint32_t kept_states = 0;  // beside those of the slots, where the model is recurrent
+  uint32_t threads = 0;      // CPU only; 0: one a physical core that the process may use
 
   // Called while a backend is created, with weights that have been copied: they are not read from
   // the file again, or rarely. May be empty.
@@ -45,13 +47,16 @@ enum class Output : uint8_t {
 };
 
 // A model that is recurrent (ModelSpec::is_recurrent) keeps a state in each slot: a step that
-// begins at position 0 begins it anew, another goes on from the row that was computed last in the
-// slot, which is the one before its own.
+// begins at position 0 begins it anew, another goes on from a kept state, or from the row that was
+// computed last in the slot; either is behind the row before its own.
 struct SequenceStep {
   uint32_t slot;                     // [0, max_sequences): the same for all of a sequence's steps
   std::span<const Token> tokens;     // empty: one row, whose token was chosen last for the slot
   uint32_t pos;                      // of the first row; all earlier positions are in the KV cache
   std::span<const uint32_t> blocks;  // block of positions [32 i, 32 i + 31] for each i that is used
+  // Of kept states: the one to go on from, and the one that the state behind the last row goes to.
+  std::optional<uint32_t> resume_from = {};
+  std::optional<uint32_t> keep_as = {};
   Output output = Output::kNone;
   sample::Draw draw = {};  // of kDrawn: within kDrawLimits, n_ahead less than max_in_flight
 
@@ -69,7 +74,7 @@ struct SequenceOutput {
 struct Memory {
   uint64_t weights = 0;  // on the device; on the CPU also what stays in the mapped file
   uint64_t kv = 0;
-  uint64_t states = 0;  // of recurrent layers, for every slot
+  uint64_t states = 0;  // of recurrent layers, for every slot and those kept
   uint64_t activations = 0;
 };
 

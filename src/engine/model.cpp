@@ -45,6 +45,7 @@ Result<backend::Options> backend_options(const ModelOptions& options, const mode
                           .max_context = context,
                           .kv_blocks = narrow<uint32_t>(kv_blocks),
                           .kv_types = options.kv_types,
+                          .kept_states = spec.is_recurrent() ? 2 * options.max_sequences + 2 : 0,
                           .threads = options.threads};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "base/check.h"
 #include "base/checked.h"
@@ -34,6 +35,7 @@ Scheduler::Scheduler(backend::Backend& backend, const text::Tokenizer* tokenizer
       tokenizer_(tokenizer),
       pool_(backend.options().kv_blocks),
       cache_(pool_, kBlockTokens),
+      states_(backend.options().kept_states),
       free_slots_(backend.options().max_sequences) {
   std::iota(free_slots_.rbegin(), free_slots_.rend(), 0U);
 }
@@ -105,6 +107,7 @@ bool Scheduler::place(Sequence& sequence) {
   // The last token is always computed: its logits are what comes next.
   sequence.blocks = cache_.match(std::span(sequence.tokens).first(sequence.tokens.size() - 1));
   sequence.submitted = narrow<uint32_t>(sequence.blocks.size()) * kBlockTokens;
+  if (backend_.spec().is_recurrent()) resume(sequence);
   const uint32_t n_blocks = ceil_div(sequence.n_known(), kBlockTokens);
   // One more for each that runs, or it would soon be put back again.
   bool fits = n_blocks - sequence.blocks.size() + running_.size() <= cache_.n_available();
@@ -115,6 +118,22 @@ bool Scheduler::place(Sequence& sequence) {
   }
   if (!fits) release(sequence);
   return fits;
+}
+
+// Goes back to the last cached row that a state was kept behind, and says where to keep others: at
+// the end of what is cached, as others begin so too, and of what is known.
+void Scheduler::resume(Sequence& sequence) {
+  const uint32_t cached = sequence.submitted;
+  const auto match = states_.match(std::span(sequence.tokens).first(cached));
+  sequence.submitted = match ? match->n_tokens : 0;
+  if (match) sequence.resume_from = match->state;
+  while (sequence.blocks.size() * kBlockTokens > sequence.submitted) {
+    pool_.release(sequence.blocks.back());
+    sequence.blocks.pop_back();
+  }
+  const uint32_t last = (sequence.n_known() - 1) / kBlockTokens * kBlockTokens;
+  if (last > sequence.submitted) sequence.keep_at.push_back(last);
+  if (cached > sequence.submitted && cached < last) sequence.keep_at.push_back(cached);
 }
 
 // Gives each sequence the block that its next row needs.
@@ -143,6 +162,7 @@ void Scheduler::submit() {
   uint32_t rows_left = backend_.options().max_rows;
   const auto take_rows = [&](Sequence& sequence, uint32_t n) {
     step.push_back(sequence.take_rows(n));
+    sequence.resume_from.reset();  // its reference is the step's now
     parts.push_back({.id = sequence.id, .output = step.back().output});
     rows_left -= n;
   };
@@ -154,12 +174,20 @@ void Scheduler::submit() {
   }
   for (Sequence* sequence : prompts) {
     if (rows_left == 0) break;
-    take_rows(*sequence, std::min(rows_left, sequence->rows_ready()));
-    keep_blocks(*sequence);
+    const uint32_t n = sequence->rows_before_keeping(std::min(rows_left, sequence->rows_ready()));
+    take_rows(*sequence, n);
+    if (sequence->keeps_now()) keep_state(*sequence, step.back());
+    cache_.insert(sequence->tokens, sequence->whole_blocks());
   }
   if (step.empty()) return;
   backend_.submit(step);
   under_way_.push_back(std::move(parts));
+  // Steps are computed in their order: what is kept can be used, or kept anew, from the next one
+  // on.
+  for (const backend::SequenceStep& sequence : step) {
+    if (sequence.resume_from) states_.release(*sequence.resume_from);
+    if (sequence.keep_as) states_.release(*sequence.keep_as);
+  }
 }
 
 void Scheduler::collect() {
@@ -213,6 +241,7 @@ void Scheduler::fail_all(const Error& error) {
     static_cast<void>(backend_.collect());
   }
   cache_.clear();
+  states_.clear();
 }
 
 void Scheduler::preempt_youngest() {
@@ -224,16 +253,19 @@ void Scheduler::preempt_youngest() {
   waiting_.push_front(std::move(sequence));
 }
 
-// For whoever begins alike, unless that takes more than keys and values.
-void Scheduler::keep_blocks(const Sequence& sequence) {
-  if (backend_.spec().is_recurrent()) return;
-  cache_.insert(sequence.tokens, sequence.whole_blocks());
+void Scheduler::keep_state(Sequence& sequence, backend::SequenceStep& step) {
+  sequence.keep_at.pop_back();
+  step.keep_as = states_.allocate();
+  if (!step.keep_as) return;
+  states_.insert(std::span(sequence.tokens).first(sequence.submitted), *step.keep_as);
 }
 
 // Whole blocks stay in the cache for whoever begins alike, this sequence too. Rows under way may
 // still write to the others; the backend does so before the rows of any later step.
 void Scheduler::release(Sequence& sequence) {
-  keep_blocks(sequence);
+  cache_.insert(sequence.tokens, sequence.whole_blocks());
+  if (sequence.resume_from) states_.release(*std::exchange(sequence.resume_from, std::nullopt));
+  sequence.keep_at.clear();
   for (const kv::Block block : sequence.blocks) pool_.release(block);
   sequence.blocks.clear();
   sequence.submitted = 0;

@@ -6,6 +6,10 @@
 // steps as it allows are under way before the oldest is read; what was computed past an end is
 // forgotten.
 //
+// Of a recurrent model keys and values are not enough to go on from a beginning: states are kept
+// behind the last whole block of a prompt, and where two prompts part. The rows before such a place
+// end a step.
+//
 // Memory: a sequence is admitted when all blocks of its prompt can be had. One that cannot get the
 // next block while generating puts the youngest back to the waiting ones, to be computed again.
 #pragma once
@@ -20,6 +24,7 @@
 #include "engine/sequence.h"
 #include "kv/block_pool.h"
 #include "kv/prefix_cache.h"
+#include "kv/state_cache.h"
 
 namespace weft::engine {
 
@@ -61,7 +66,8 @@ class Scheduler {
   void fail_all(const Error& error);
 
   void preempt_youngest();
-  void keep_blocks(const Sequence& sequence);
+  void resume(Sequence& sequence);
+  void keep_state(Sequence& sequence, backend::SequenceStep& step);
   void release(Sequence& sequence);
   void finish(Sequence& sequence, FinishReason reason, std::string detail);
   [[nodiscard]] Sequence* find_running(RequestId id);
@@ -70,6 +76,7 @@ class Scheduler {
   const text::Tokenizer* tokenizer_;
   kv::BlockPool pool_;
   kv::PrefixCache cache_;
+  kv::StateCache states_;  // behind beginnings that are in cache_
   std::vector<uint32_t> free_slots_;
   std::deque<SequencePtr> waiting_;          // by id
   std::vector<SequencePtr> running_;         // by id

@@ -138,9 +138,10 @@ TEST(Scheduler, StopTokensEndTheTextAndAreNoPartOfIt) {
 class Together : public ::testing::TestWithParam<std::tuple<uint32_t, uint32_t, uint32_t, bool>> {};
 
 TEST_P(Together, EachIsAnsweredAsIfAlone) {
-  const auto [max_sequences, kv_blocks, max_in_flight, recurrent] = GetParam();
+  const auto [max_sequences, kv_blocks, max_in_flight, is_recurrent] = GetParam();
   FakeBackendOptions options = small(max_sequences, kv_blocks, max_in_flight);
-  options.recurrent = recurrent;
+  options.recurrent = is_recurrent;
+  options.options.kept_states = is_recurrent ? max_sequences : 0;
   Bench bench(options);
   std::mt19937 random(5);
   std::map<RequestId, Request> requests;
@@ -276,17 +277,49 @@ TEST(Scheduler, EqualBeginningsAreComputedOnce) {
   EXPECT_EQ(second.tokens, bench.backend.expected_tokens(turn.prompt, 20));
 }
 
-// Keys and values of a beginning are not enough to go on from it.
-TEST(Scheduler, EqualBeginningsAreComputedAgainWhereLayersAreRecurrent) {
+FakeBackendOptions recurrent(uint32_t kept_states) {
   FakeBackendOptions options = small();
+  options.options.kept_states = kept_states;
   options.recurrent = true;
-  Bench bench(options);
+  return options;
+}
+
+TEST(Scheduler, EqualBeginningsAreComputedAgainWhereNoStateIsKept) {
+  Bench bench(recurrent(0));
   const Request request = {.prompt = prompt_of(100, 1), .sampling = greedy(), .max_tokens = 20};
   const std::vector<Token> first = bench.run_one(request).tokens;
   EXPECT_EQ(first, bench.backend.expected_tokens(request.prompt, 20));
   const Answer& again = bench.run_one(request);
   EXPECT_EQ(again.tokens, first);
   EXPECT_EQ(again.finish->usage.cached_tokens, 0U);
+}
+
+TEST(Scheduler, GoesOnFromAKeptState) {
+  Bench bench(recurrent(2));
+  Request turn = {.prompt = prompt_of(100, 1), .sampling = greedy(), .max_tokens = 20};
+  const std::vector<Token> first = bench.run_one(turn).tokens;
+  EXPECT_EQ(first, bench.backend.expected_tokens(turn.prompt, 20));
+  turn.prompt.insert(turn.prompt.end(), first.begin(), first.end());
+  turn.prompt.push_back(7);
+  const uint64_t before = bench.backend.rows_computed();
+  const Answer& second = bench.run_one(turn);
+  EXPECT_EQ(second.tokens, bench.backend.expected_tokens(turn.prompt, 20));
+  EXPECT_EQ(second.finish->usage.cached_tokens, 96U);
+  EXPECT_EQ(bench.backend.rows_computed() - before, 121U - 96U + 19U);
+}
+
+// The second prompt shows where it parts from the first; the third begins there.
+TEST(Scheduler, KeepsAStateWherePromptsPart) {
+  Bench bench(recurrent(8));
+  const std::vector<Token> system = prompt_of(70, 1);
+  for (const uint32_t seed : {2U, 3U, 4U}) {
+    Request request = {.prompt = system, .sampling = greedy(), .max_tokens = 5};
+    const std::vector<Token> own = prompt_of(60, seed);
+    request.prompt.insert(request.prompt.end(), own.begin(), own.end());
+    const Answer& answer = bench.run_one(request);
+    EXPECT_EQ(answer.tokens, bench.backend.expected_tokens(request.prompt, 5));
+    EXPECT_EQ(answer.finish->usage.cached_tokens, seed == 4 ? 64U : 0U);
+  }
 }
 
 TEST(Scheduler, APromptThatIsCachedWholeStillComputesItsLastToken) {

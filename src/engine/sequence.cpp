@@ -43,10 +43,15 @@ uint32_t Sequence::rows_ready() const {
   return output != backend::Output::kLogits && tokens_asked_for < limit ? 1 : 0;
 }
 
+uint32_t Sequence::rows_before_keeping(uint32_t n) const {
+  return keep_at.empty() ? n : std::min(n, keep_at.back() - submitted);
+}
+
 backend::SequenceStep Sequence::take_rows(uint32_t n) {
   CHECK(n != 0 && n <= rows_ready());
   CHECK(submitted + n <= blocks.size() * backend::kBlockTokens);
-  backend::SequenceStep step{.slot = slot, .tokens = {}, .pos = submitted, .blocks = blocks};
+  backend::SequenceStep step{
+      .slot = slot, .tokens = {}, .pos = submitted, .blocks = blocks, .resume_from = resume_from};
   if (submitted < n_known()) step.tokens = std::span(tokens).subspan(submitted, n);
   submitted += n;
   if (submitted >= n_known()) step.output = output;

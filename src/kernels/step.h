@@ -25,12 +25,15 @@ struct Tile {
   uint32_t seq;
 };
 
-// The rows of one sequence, for kernels that go through them in order.
+inline constexpr uint32_t kNoState = 0xffffffffU;
+
+// The rows of one sequence, for kernels that go through them in order, with numbers of states.
 struct Sequence {
   uint32_t first_row;
-  uint32_t n_rows;  // at least 1
-  uint32_t slot;    // of its state
-  uint32_t pos;     // of the first row; 0: there is no state yet
+  uint32_t n_rows;           // at least 1
+  uint32_t before;           // the state that they go on from; kNoState: zeros
+  uint32_t state;            // where theirs goes,
+  uint32_t kept = kNoState;  // and where besides
 };
 
 // Numbers known when a step is recorded.

@@ -29,7 +29,8 @@ FakeBackend::FakeBackend(const FakeBackendOptions& options)
     : fake_(options),
       cells_(size_t{options.options.kv_blocks} * kBlockTokens),
       chosen_(options.options.max_sequences),
-      slot_states_(options.options.max_sequences) {
+      slot_states_(options.options.max_sequences),
+      kept_states_(options.options.kept_states) {
   info_.backend = "fake";
   info_.max_in_flight = options.max_in_flight;
   spec_.vocab = options.vocab;
@@ -126,8 +127,10 @@ backend::SequenceOutput FakeBackend::run(const backend::SequenceStep& step) {
 uint64_t FakeBackend::move_on(const backend::SequenceStep& step, uint32_t pos, uint64_t one_cell) {
   SlotState& left = slot_states_[step.slot];
   if (pos == 0) left = {};
+  if (pos == step.pos && step.resume_from) left = kept_states_.at(*step.resume_from);
   CHECK(left.pos == pos);
   left = {.pos = pos + 1, .state = next_state(left.state, one_cell)};
+  if (left.pos == step.pos + step.rows() && step.keep_as) kept_states_.at(*step.keep_as) = left;
   return left.state;
 }
 

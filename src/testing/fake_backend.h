@@ -72,7 +72,7 @@ class FakeBackend final : public backend::Backend {
     uint32_t pos = 0;  // rows that it was made of
     uint64_t state = 0;
   };
-  std::vector<SlotState> slot_states_;  // of a recurrent model
+  std::vector<SlotState> slot_states_, kept_states_;  // of a recurrent model
   std::deque<Result<std::vector<backend::SequenceOutput>>> in_flight_;
   std::optional<std::string> failure_;
   backend::TraceDetail traced_ = {};

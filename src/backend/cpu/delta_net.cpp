@@ -57,7 +57,8 @@ DeltaNets::DeltaNets(std::vector<const CpuDeltaNet*> nets, const Options& option
     v = std::max(v, net.v_heads * net.v_dim);
     v_heads = std::max(v_heads, net.v_heads);
   }
-  states_ = AlignedArray<float>(options.max_sequences * state_floats_);
+  states_ =
+      AlignedArray<float>((size_t{options.max_sequences} + options.kept_states) * state_floats_);
   const uint32_t rows = options.max_rows;
   qkv_ = RowBuffer(rows, channels);
   convolved_ = RowBuffer(rows, channels);
@@ -75,16 +76,22 @@ uint64_t DeltaNets::activation_bytes() const {
   return bytes;
 }
 
-// [taps - 1, channels]: what the convolution read last, the oldest first.
-std::span<float> DeltaNets::inputs(uint32_t layer, uint32_t slot) const {
-  return states_.values().subspan(slot * state_floats_ + first_[layer],
-                                  input_floats(*nets_[layer]->spec));
+// A layer's part of a state: inputs, then matrices.
+std::span<float> DeltaNets::part(uint32_t layer, uint32_t state) const {
+  const model::DeltaNet& net = *nets_[layer]->spec;
+  return states_.values().subspan(state * state_floats_ + first_[layer],
+                                  input_floats(net) + net.v_heads * matrix_floats(net));
 }
 
-std::span<float> DeltaNets::matrix(uint32_t layer, uint32_t slot, uint32_t v_head) const {
+// [taps - 1, channels]: what the convolution read last, the oldest first.
+std::span<float> DeltaNets::inputs(uint32_t layer, uint32_t state) const {
+  return part(layer, state).first(input_floats(*nets_[layer]->spec));
+}
+
+std::span<float> DeltaNets::matrix(uint32_t layer, uint32_t state, uint32_t v_head) const {
   const model::DeltaNet& net = *nets_[layer]->spec;
-  const size_t first = slot * state_floats_ + first_[layer] + input_floats(net);
-  return states_.values().subspan(first + v_head * matrix_floats(net), matrix_floats(net));
+  return part(layer, state)
+      .subspan(input_floats(net) + v_head * matrix_floats(net), matrix_floats(net));
 }
 
 Rows DeltaNets::run(uint32_t layer, const Rows& x, const StepRows& step, const Tools& tools) {
@@ -98,10 +105,11 @@ Rows DeltaNets::run(uint32_t layer, const Rows& x, const StepRows& step, const T
                               {&weights.alpha, alpha_.rows(net.v_heads)}};
   tools.profile.measure(weights.in_cost, rows, [&] { tools.matmul.run(x, rows, products); });
   for (const SequenceRows& sequence : step.sequences) {
-    if (sequence.pos > 0) continue;
-    std::ranges::fill(inputs(layer, sequence.slot), 0.0F);
-    for (uint32_t head = 0; head < net.v_heads; ++head) {
-      std::ranges::fill(matrix(layer, sequence.slot, head), 0.0F);
+    const std::span<float> own = part(layer, sequence.state);
+    if (!sequence.state_before) {
+      std::ranges::fill(own, 0.0F);
+    } else if (*sequence.state_before != sequence.state) {
+      std::ranges::copy(part(layer, *sequence.state_before), own.begin());
     }
   }
   const Cost conv_cost{.name = "convolution", .row_bytes = 2 * sizeof(float) * net.channels()};
@@ -111,16 +119,20 @@ Rows DeltaNets::run(uint32_t layer, const Rows& x, const StepRows& step, const T
     });
     for (const SequenceRows& sequence : step.sequences) keep_inputs(layer, sequence);
   });
-  const size_t state = sizeof(float) * net.v_heads * matrix_floats(net);
+  const size_t state_bytes = sizeof(float) * net.v_heads * matrix_floats(net);
   const Cost rule_cost{.name = "delta_rule",
-                       .fixed_bytes = 2 * state * step.sequences.size(),
-                       .row_flops = 2 * state};
+                       .fixed_bytes = 2 * state_bytes * step.sequences.size(),
+                       .row_flops = 2 * state_bytes};
   tools.profile.measure(rule_cost, rows, [&] {
     const auto heads = static_cast<uint32_t>(step.sequences.size()) * net.v_heads;
     tools.pool.run(heads, [&](uint32_t item, uint32_t) {
       update_head(layer, step.sequences[item / net.v_heads], item % net.v_heads);
     });
   });
+  for (const SequenceRows& sequence : step.sequences) {
+    if (!sequence.kept_state) continue;
+    std::ranges::copy(part(layer, sequence.state), part(layer, *sequence.kept_state).begin());
+  }
   return gate;
 }
 
@@ -129,7 +141,7 @@ void DeltaNets::convolve_row(uint32_t layer, const SequenceRows& sequence, uint3
   const CpuDeltaNet& weights = *nets_[layer];
   const model::DeltaNet& net = *weights.spec;
   const Rows in = qkv_.rows(net.channels());
-  const std::span<float> before = inputs(layer, sequence.slot);
+  const std::span<float> before = inputs(layer, sequence.state);
   std::vector<const float*> read;
   for (uint32_t back = net.taps; back-- > 0;) {
     const uint32_t place = row - sequence.first_row;
@@ -147,7 +159,7 @@ void DeltaNets::convolve_row(uint32_t layer, const SequenceRows& sequence, uint3
 // The sequence's last rows become what its next row's convolution reads.
 void DeltaNets::keep_inputs(uint32_t layer, const SequenceRows& sequence) const {
   const model::DeltaNet& net = *nets_[layer]->spec;
-  const std::span<float> kept = inputs(layer, sequence.slot);
+  const std::span<float> kept = inputs(layer, sequence.state);
   const uint32_t n_new = std::min(sequence.rows, net.taps - 1);
   std::copy(kept.begin() + n_new * net.channels(), kept.end(), kept.begin());
   const Rows in = qkv_.rows(net.channels());
@@ -177,7 +189,7 @@ void DeltaNets::update_head(uint32_t layer, const SequenceRows& sequence, uint32
                     .beta = sigmoid(beta_.rows(net.v_heads).row(row)[v_head]),
                     .out = read.values(row).subspan(first_v, net.v_dim)});
   }
-  delta_rule(matrix(layer, sequence.slot, v_head), rows);
+  delta_rule(matrix(layer, sequence.state, v_head), rows);
   const Rows gate = gate_.rows(net.v_heads * net.v_dim);
   for (uint32_t row = sequence.first_row; row < sequence.first_row + sequence.rows; ++row) {
     const std::span part = read.values(row).subspan(first_v, net.v_dim);

@@ -50,8 +50,9 @@ class DeltaNets {
   [[nodiscard]] uint64_t activation_bytes() const;
 
  private:
-  [[nodiscard]] std::span<float> inputs(uint32_t layer, uint32_t slot) const;
-  [[nodiscard]] std::span<float> matrix(uint32_t layer, uint32_t slot, uint32_t v_head) const;
+  [[nodiscard]] std::span<float> part(uint32_t layer, uint32_t state) const;
+  [[nodiscard]] std::span<float> inputs(uint32_t layer, uint32_t state) const;
+  [[nodiscard]] std::span<float> matrix(uint32_t layer, uint32_t state, uint32_t v_head) const;
   void convolve_row(uint32_t layer, const SequenceRows& sequence, uint32_t row) const;
   void keep_inputs(uint32_t layer, const SequenceRows& sequence) const;
   void update_head(uint32_t layer, const SequenceRows& sequence, uint32_t v_head) const;
@@ -59,7 +60,7 @@ class DeltaNets {
   std::vector<const CpuDeltaNet*> nets_;  // by layer
   std::vector<size_t> first_;             // of each layer's part of a state
   size_t state_floats_ = 0;               // of one sequence, all layers
-  AlignedArray<float> states_;            // [slots, state_floats_]
+  AlignedArray<float> states_;            // [slots and kept ones, state_floats_]
   RowBuffer qkv_, convolved_;             // [rows, channels]
   RowBuffer gate_, read_;                 // [rows, v_heads * v_dim]
   RowBuffer beta_, alpha_;                // [rows, v_heads]

@@ -10,12 +10,23 @@ namespace {
 
 void check_promises(const SequenceStep& sequence, const Options& options) {
   CHECK(sequence.slot < options.max_sequences);
+  for (const auto& kept : {sequence.resume_from, sequence.keep_as}) {
+    CHECK(!kept || *kept < options.kept_states);
+  }
   CHECK(sequence.pos + sequence.rows() <= options.max_context);
   const uint32_t last_block = (sequence.pos + sequence.rows() - 1) / kBlockTokens;
   CHECK(last_block < sequence.blocks.size());
   for (const uint32_t block : sequence.blocks.first(last_block + 1)) {
     CHECK(block < options.kv_blocks);
   }
+}
+
+SequenceRows rows_of(const SequenceStep& sequence, uint32_t first_row, const Options& options) {
+  SequenceRows out{.first_row = first_row, .rows = sequence.rows(), .state = sequence.slot};
+  if (sequence.pos > 0) out.state_before = sequence.slot;
+  if (sequence.resume_from) out.state_before = options.max_sequences + *sequence.resume_from;
+  if (sequence.keep_as) out.kept_state = options.max_sequences + *sequence.keep_as;
+  return out;
 }
 
 // Cuts rows where positions cross a multiple of kAttentionRows.
@@ -56,10 +67,7 @@ Result<StepRows> StepRows::create(std::span<const SequenceStep> step, const Opti
       if (sequence.output == Output::kAllLogits) wanted_all.push_back(first_row + i);
     }
     out.keys += sequence.pos + sequence.rows();
-    out.sequences.push_back({.slot = sequence.slot,
-                             .first_row = first_row,
-                             .rows = sequence.rows(),
-                             .pos = sequence.pos});
+    out.sequences.push_back(rows_of(sequence, first_row, options));
     add_attention(out, sequence, first_row);
     if (sequence.output != Output::kNone && sequence.output != Output::kAllLogits) {
       out.wanted.push_back(first_row + sequence.rows() - 1);

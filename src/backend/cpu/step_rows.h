@@ -18,10 +18,13 @@ struct StepRow {
 };
 
 struct SequenceRows {
-  uint32_t slot;
   uint32_t first_row;
   uint32_t rows;
-  uint32_t pos;  // of first_row
+  // Of recurrent layers, by number, those of slots first: where the rows go on from, none at
+  // position 0; where they leave theirs; and where besides.
+  std::optional<uint32_t> state_before;
+  uint32_t state;
+  std::optional<uint32_t> kept_state;
 };
 
 // Rows of one sequence that attention takes together.

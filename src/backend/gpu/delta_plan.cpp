@@ -16,7 +16,7 @@ kernels::Dispatch convolution(const PlanInputs& in, size_t layer) {
       {.sequences = in.step.sequences(),
        .x = whole(in.activations.delta_in),
        .w = whole(in.weights.layers[layer].delta_net->conv),
-       .kept = whole(in.states.layers[layer].inputs),
+       .states = whole(in.states.layers[layer].inputs),
        .y = whole(in.activations.convolved)});
 }
 

@@ -55,6 +55,7 @@ Result<StepData> StepData::create(gpu::Device& device, const Options& options) {
   constexpr size_t kTileWords = sizeof(kernels::Tile) / sizeof(uint32_t);
   constexpr size_t kSequenceWords = sizeof(kernels::Sequence) / sizeof(uint32_t);
   StepData data;
+  data.max_sequences_ = options.max_sequences;
   data.max_outputs_ = max_outputs(options);
   data.max_blocks_ = ceil_div(options.max_context, kBlockTokens);
   // A sequence may leave its last tile part empty.
@@ -89,15 +90,24 @@ void StepData::build(std::span<const SequenceStep> step) {
     add_tiles(first_row, sequence.rows(), seq);
     CHECK(sequence.blocks.size() <= max_blocks_ &&
           size_t{sequence.pos} + sequence.rows() <= sequence.blocks.size() * kBlockTokens);
-    append(sequence_words_, kernels::Sequence{.first_row = first_row,
-                                              .n_rows = sequence.rows(),
-                                              .slot = sequence.slot,
-                                              .pos = sequence.pos});
+    add_sequence(sequence, first_row);
     add_rows(sequence, seq);
     std::ranges::copy(sequence.blocks, table_words_.begin() + ptrdiff_t{seq} * max_blocks_);
     ++seq;
   }
   counts_.sequences = seq;
+}
+
+void StepData::add_sequence(const SequenceStep& sequence, uint32_t first_row) {
+  const auto kept = [&](const std::optional<uint32_t>& number, uint32_t otherwise) {
+    return number ? max_sequences_ + *number : otherwise;
+  };
+  const uint32_t from_slot = sequence.pos > 0 ? sequence.slot : kernels::kNoState;
+  append(sequence_words_, kernels::Sequence{.first_row = first_row,
+                                            .n_rows = sequence.rows(),
+                                            .before = kept(sequence.resume_from, from_slot),
+                                            .state = sequence.slot,
+                                            .kept = kept(sequence.keep_as, kernels::kNoState)});
 }
 
 void StepData::add_rows(const SequenceStep& sequence, uint32_t seq) {

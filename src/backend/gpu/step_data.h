@@ -59,6 +59,7 @@ class StepData {
     std::vector<uint32_t> held_;
   };
 
+  void add_sequence(const SequenceStep& sequence, uint32_t first_row);
   void add_rows(const SequenceStep& sequence, uint32_t seq);
   void add_tiles(uint32_t first_row, uint32_t n_rows, uint32_t seq);
   void add_outputs(const SequenceStep& sequence, uint32_t first_row);
@@ -67,6 +68,7 @@ class StepData {
   [[nodiscard]] uint32_t add_seen(std::span<const Token> seen);
 
   uint32_t max_blocks_ = 0;
+  uint32_t max_sequences_ = 0;
   uint32_t max_outputs_ = 0;
   Region rows_, table_, written_outputs_, tiles_, sequences_, rules_, edits_;
   std::vector<uint32_t> row_words_, table_words_, outputs_, tile_words_, sequence_words_;

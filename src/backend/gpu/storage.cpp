@@ -120,14 +120,14 @@ Result<KvStorage> KvStorage::create(gpu::Device& device, const model::ModelSpec&
 Result<StateStorage> StateStorage::create(gpu::Device& device, const model::ModelSpec& spec,
                                           const Options& options) {
   StateStorage storage;
+  const uint64_t states = uint64_t{options.max_sequences} + options.kept_states;
   Allocator allocate(device, storage.size_bytes);
   for (const model::LayerSpec& layer : spec.layers) {
     LayerState state;
     if (layer.delta_net) {
       const model::DeltaNet& net = *layer.delta_net;
-      const uint64_t inputs = uint64_t{options.max_sequences} * (net.taps - 1) * net.channels();
-      const uint64_t matrices =
-          uint64_t{options.max_sequences} * net.v_heads * net.k_dim * net.v_dim;
+      const uint64_t inputs = states * (net.taps - 1) * net.channels();
+      const uint64_t matrices = states * net.v_heads * net.k_dim * net.v_dim;
       WEFT_TRY(allocate(state.inputs, inputs, sizeof(float), "states, inputs"));
       WEFT_TRY(allocate(state.matrices, matrices, sizeof(float), "states, matrices"));
     }

@@ -34,10 +34,10 @@ struct KvStorage {
                                                 const Options& options);
 };
 
-// What Gated DeltaNet layers keep of the sequence in each slot.
+// What Gated DeltaNet layers keep of sequences: the states of slots, and behind them kept ones.
 struct LayerState {      // empty where a layer has attention
-  gpu::Buffer inputs;    // f32 [slots, taps - 1, channels]
-  gpu::Buffer matrices;  // f32 [slots, v_heads, k_dim / 4, v_dim, 4]
+  gpu::Buffer inputs;    // f32 [states, taps - 1, channels]
+  gpu::Buffer matrices;  // f32 [states, v_heads, k_dim / 4, v_dim, 4]
 };
 
 struct StateStorage {

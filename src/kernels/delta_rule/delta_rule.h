@@ -1,7 +1,7 @@
 // The gated delta rule (arXiv 2412.06464): what each head of v does with its matrix S, row after
 // row of a sequence. With g = exp(decay * softplus(alpha + dt_bias)) and b = sigmoid(beta),
 //   S = g S + k (b (v - g k^T S))^T,  y = q^T S.
-// S is what the sequence left in its slot, or 0 before position 0. model/spec.h has the layer.
+// S is what the sequence left in its state, or 0 where it has none yet. model/spec.h has the layer.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct DeltaRuleBuffers {
   gpu::Binding qkv;        // f32 [rows, 2 k_heads k_dim + v_heads v_dim]: q, k and v of a row
   gpu::Binding gates;      // f32 [rows, gates_stride]: beta and alpha, [v_heads] each
   gpu::Binding heads;      // f32 [2, v_heads]: decay and dt_bias
-  gpu::Binding states;     // f32 [slots, v_heads, k_dim / 4, v_dim, 4]
+  gpu::Binding states;     // f32 [states, v_heads, k_dim / 4, v_dim, 4]
   gpu::Binding y;          // f32 [rows, v_heads, v_dim]
 };
 

@@ -23,7 +23,7 @@ var<immediate> p: Params;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4f>;             // [rows, q, k and v by fours]
 @group(0) @binding(2) var<storage, read> gates: array<f32>;             // [rows, gates_stride]
 @group(0) @binding(3) var<storage, read> heads: array<f32>;             // [2, v_heads]: decay, dt_bias
-@group(0) @binding(4) var<storage, read_write> states: array<vec4f>;    // [slots, v_heads, kQuads, v_dim]
+@group(0) @binding(4) var<storage, read_write> states: array<vec4f>;    // [states, v_heads, kQuads, v_dim]
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;           // [rows, v_heads, v_dim]
 
 // exp(20) + 1 is exp(20) but for rounding.
@@ -47,10 +47,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let k_quad = (p.k_heads + k_head) * kQuads;
   let v_quad = 2u * p.k_heads * kQuads + (head * p.v_dim + column) / 4u;
 
-  let first_state = (sequence.slot * p.v_heads + head) * kQuads * p.v_dim + column;
+  let size = p.v_heads * kQuads * p.v_dim;  // of a state
+  let first_quad = head * kQuads * p.v_dim + column;
   var s: array<vec4f, kQuads>;
-  for (var i = 0u; i < kQuads; i++) {  //! unroll
-    s[i] = select(states[first_state + i * p.v_dim], vec4f(), sequence.pos == 0u);
+  if (sequence.before != kNoState) {
+    for (var i = 0u; i < kQuads; i++) {  //! unroll
+      s[i] = states[sequence.before * size + first_quad + i * p.v_dim];
+    }
   }
   let decay = heads[head];
   let dt_bias = heads[p.v_heads + head];
@@ -73,6 +76,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     y[(row * p.v_heads + head) * p.v_dim + column] = sum_of(read);
   }
   for (var i = 0u; i < kQuads; i++) {  //! unroll
-    states[first_state + i * p.v_dim] = s[i];
+    states[sequence.state * size + first_quad + i * p.v_dim] = s[i];
+  }
+  if (sequence.kept == kNoState) { return; }
+  for (var i = 0u; i < kQuads; i++) {  //! unroll
+    states[sequence.kept * size + first_quad + i * p.v_dim] = s[i];
   }
 }

@@ -41,13 +41,14 @@ struct Rows {
 
 class DeltaRuleTest : public KernelTest {
  protected:
-  // Computes it in steps of `chunk` rows: [sequences, rows, v_heads, v_dim].
+  // Computes it in steps of `chunk` rows, that go on from a state kept besides: [sequences, rows,
+  // v_heads, v_dim].
   std::vector<std::vector<float>> compute(const DeltaRule& shape, const Rows& qkv,
                                           const Rows& gates, const std::vector<float>& heads,
                                           uint32_t rows, uint32_t chunk) {
-    // What slots held before must not show; the second sequence's comes first.
+    // What states held before must not show; two for each sequence.
     const TestBuffer states =
-        input(random_floats(size_t{kSequences} * shape.v_heads * shape.k_dim * shape.v_dim, 7));
+        input(random_floats(size_t{2} * kSequences * shape.v_heads * shape.k_dim * shape.v_dim, 7));
     const TestBuffer of_heads = input(heads);
     const size_t width = size_t{shape.v_heads} * shape.v_dim;
     std::vector<std::vector<float>> got(kSequences);
@@ -55,7 +56,11 @@ class DeltaRuleTest : public KernelTest {
       const uint32_t n = std::min(chunk, rows - first);
       std::vector<Sequence> sequences;
       for (uint32_t s = 0; s < kSequences; ++s) {
-        sequences.push_back({.first_row = s * n, .n_rows = n, .slot = 1 - s, .pos = first});
+        sequences.push_back({.first_row = s * n,
+                             .n_rows = n,
+                             .before = first == 0 ? kNoState : 2 + s,
+                             .state = 1 - s,
+                             .kept = 2 + s});
       }
       const TestBuffer runs = input(sequences), in = input(qkv.step(rows, first, n)),
                        of_rows = input(gates.step(rows, first, n)),

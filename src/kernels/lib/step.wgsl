@@ -20,10 +20,13 @@ struct Tile {
   seq: u32,
 }
 
-// The rows of one sequence, for kernels that go through them in order.
+const kNoState = 0xffffffffu;
+
+// The rows of one sequence, for kernels that go through them in order, with numbers of states.
 struct Sequence {
   first_row: u32,
   n_rows: u32,  // at least 1
-  slot: u32,    // of its state
-  pos: u32,     // of the first row; 0: there is no state yet
+  before: u32,  // the state that they go on from; kNoState: zeros
+  state: u32,   // where theirs goes,
+  kept: u32,    // and where besides, or kNoState
 }

@@ -19,7 +19,7 @@ Dispatch short_conv(gpu::Device& device, const ShortConv& shape, const ShortConv
                                              {"kKept", shape.taps - 1},
                                              {"kShifted", shape.taps - 2}},
                                .overrides = {{"WG", kLanes}}}));
-  const std::array bindings{buffers.sequences, buffers.x, buffers.w, buffers.kept, buffers.y};
+  const std::array bindings{buffers.sequences, buffers.x, buffers.w, buffers.states, buffers.y};
   return {.label = "short_conv",
           .pipeline = pipeline,
           .group = device.bind_group(pipeline, bindings, "short_conv"),

@@ -22,7 +22,7 @@ struct ShortConvBuffers {
   gpu::Binding sequences;  // Sequence [sequences]
   gpu::Binding x;          // f32 [rows, x_stride]
   gpu::Binding w;          // f32 [channels, taps]
-  gpu::Binding kept;       // f32 [slots, taps - 1, channels]: rows of x, the oldest first
+  gpu::Binding states;     // f32 [states, taps - 1, channels]: rows of x, the oldest first
   gpu::Binding y;          // f32 [rows, channels]
 };
 

@@ -1,6 +1,6 @@
 //! A convolution of each channel by itself along the rows of a sequence, then SiLU:
 //!   y[r, c] = silu(sum over j < kTaps of w[c, j] * x[r - kTaps + 1 + j, c])
-//! Rows of x before the step's are in `kept`, where the sequence's last ones go; before position 0 they are 0.
+//! Rows of x before the step's are in the sequence's state, where its last ones go; without a state they are 0.
 //! const kTaps, kKept = kTaps - 1, kShifted = kTaps - 2
 //! grid: x covers the channels, y: a sequence
 //! import: step
@@ -17,7 +17,7 @@ var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> sequences: array<Sequence>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;           // [rows, x_stride]
 @group(0) @binding(2) var<storage, read> w: array<f32>;           // [channels, kTaps]
-@group(0) @binding(3) var<storage, read_write> kept: array<f32>;  // [slots, kKept, channels]
+@group(0) @binding(3) var<storage, read_write> states: array<f32>;  // [states, kKept, channels]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [rows, channels]
 
 @compute @workgroup_size(WG)
@@ -25,10 +25,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let channel = group.x * WG + lane;
   if (channel >= p.channels) { return; }
   let sequence = sequences[group.y];
-  let first_kept = sequence.slot * kKept * p.channels + channel;
+  let size = kKept * p.channels;
   var before: array<f32, kKept>;  // the oldest first
-  for (var j = 0u; j < kKept; j++) {  //! unroll
-    before[j] = select(kept[first_kept + j * p.channels], 0.0, sequence.pos == 0u);
+  if (sequence.before != kNoState) {
+    for (var j = 0u; j < kKept; j++) {  //! unroll
+      before[j] = states[sequence.before * size + j * p.channels + channel];
+    }
   }
   var weights: array<f32, kTaps>;
   for (var j = 0u; j < kTaps; j++) {  //! unroll
@@ -48,6 +50,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     y[row * p.channels + channel] = activate(sum);
   }
   for (var j = 0u; j < kKept; j++) {  //! unroll
-    kept[first_kept + j * p.channels] = before[j];
+    states[sequence.state * size + j * p.channels + channel] = before[j];
+  }
+  if (sequence.kept == kNoState) { return; }
+  for (var j = 0u; j < kKept; j++) {  //! unroll
+    states[sequence.kept * size + j * p.channels + channel] = before[j];
   }
 }

@@ -5,7 +5,8 @@
 namespace weft::kernels {
 namespace {
 
-// Two sequences of `rows` rows each, in steps of `chunk` rows: the second one's slot comes first.
+// Two sequences of `rows` rows each, in steps of `chunk` rows, that go on from a state kept
+// besides.
 class ShortConvTest : public KernelTest {
  protected:
   static constexpr uint32_t kGap = 3;  // elements behind a row of x that belong to others
@@ -17,14 +18,18 @@ class ShortConvTest : public KernelTest {
     const std::vector<float> w = random_floats(size_t{taps} * channels, 1);
     std::vector<std::vector<float>> x, got(2);
     for (const uint32_t seed : {2U, 3U}) x.push_back(random_floats(size_t{rows} * channels, seed));
-    // What slots held before must not show.
-    const TestBuffer kept = input(random_floats(size_t{2} * (taps - 1) * channels, 4));
+    // What states held before must not show; two for each sequence.
+    const TestBuffer states = input(random_floats(size_t{4} * (taps - 1) * channels, 4));
     for (uint32_t first = 0; first < rows; first += chunk) {
       const uint32_t n = std::min(chunk, rows - first);
       std::vector<Sequence> sequences;
       std::vector<float> step;
       for (uint32_t s = 0; s < 2; ++s) {
-        sequences.push_back({.first_row = s * n, .n_rows = n, .slot = 1 - s, .pos = first});
+        sequences.push_back({.first_row = s * n,
+                             .n_rows = n,
+                             .before = first == 0 ? kNoState : 2 + s,
+                             .state = 1 - s,
+                             .kept = 2 + s});
         for (uint32_t row = first; row < first + n; ++row) {
           const auto part = std::span(x[s]).subspan(size_t{row} * channels, channels);
           step.insert(step.end(), part.begin(), part.end());
@@ -34,7 +39,7 @@ class ShortConvTest : public KernelTest {
       const TestBuffer in = input(step), runs = input(sequences), weights = input(w),
                        y = output<float>(size_t{2} * n * channels);
       run(short_conv(device(), shape,
-                     {.sequences = runs, .x = in, .w = weights, .kept = kept, .y = y}),
+                     {.sequences = runs, .x = in, .w = weights, .states = states, .y = y}),
           {.rows = 2 * n, .sequences = 2});
       const std::vector<float> values = this->values<float>(y);
       for (uint32_t s = 0; s < 2; ++s) {
