@@ -138,7 +138,8 @@ Action add(CLI::App& app) {
   app.add_option("OUT", options->out, "The file to write; it appears when it is whole")->required();
   app.add_option("TYPE", options->type, type_names())->required()->check(why_no_quantize_type);
   app.add_option("--imatrix", options->importance,
-                 "An importance matrix of the model (GGUF, from llama.cpp's llama-imatrix)");
+                 "An importance matrix of the model, from llama.cpp's llama-imatrix (GGUF, or the "
+                 "older .dat)");
   app.add_flag("--pure", options->pure,
                "One type for all matrices, not llama.cpp's mixture of that name");
   app.add_option("-t,--threads", options->threads, "CPU threads; 0: one a processor")

@@ -1,5 +1,6 @@
 // An importance matrix: how much the error of each column of a weight counts, from the activations
-// that it was multiplied with. Read from the GGUF files that llama.cpp's llama-imatrix writes.
+// that it was multiplied with. Read from the files that llama.cpp's llama-imatrix writes: GGUF, and
+// the format of its own (.dat) that older versions wrote.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "formats/gguf.h"
 #include "formats/gguf_file_writer.h"
 
 namespace weft::model {
@@ -29,6 +31,9 @@ class Importance {
   [[nodiscard]] const std::string& dataset() const { return dataset_; }
 
  private:
+  [[nodiscard]] Result<void> read_gguf(const formats::GgufFile& file);
+  [[nodiscard]] Result<void> read_legacy(std::span<const std::byte> bytes);
+
   std::string name_;
   std::string dataset_;
   uint32_t chunks_ = 0;
