@@ -78,7 +78,8 @@ Result<ExitCode> show(const ModelsOptions& options) {
 }
 
 Result<ExitCode> remove(const ModelsOptions& options) {
-  WEFT_ASSIGN(const hub::FoundModel model, hub::find_model(found_models({}), options.choice.model));
+  WEFT_ASSIGN(const hub::FoundModel model,
+              hub::find_model(found_models({}), options.choice.model, hub::NameForm::kParts));
   if (!options.yes) {
     if (!is_terminal(stdin)) {
       return usage_error("Deleting a model is asked about at a terminal; elsewhere, say --yes.");

@@ -1,18 +1,14 @@
 #include "cli/load_model.h"
 
-#include <optional>
-
 #include "cli/quantized_copy.h"
 
 namespace weft::cli {
 
 Result<std::unique_ptr<engine::LoadedModel>> load_model(ModelOptions options, Progress& progress) {
   WEFT_ASSIGN(options.path, model_path(options.choice));
-  std::optional<QuantizedCopy> copy;
   if (!options.quantize.empty()) {
-    WEFT_ASSIGN(QuantizedCopy made,
-                QuantizedCopy::make(options.path, options.quantize, options.threads, progress));
-    options.path = copy.emplace(std::move(made)).path();
+    WEFT_ASSIGN(options.path,
+                quantized_copy(options.path, options.quantize, options.threads, progress));
   }
   const engine::LoadListener listener{
       .on_progress = [&progress](uint64_t done,

@@ -44,8 +44,9 @@ std::vector<hub::FoundModel> found_models(std::span<const std::filesystem::path>
 Result<std::filesystem::path> model_path(const ModelChoice& choice) {
   if (choice.model.empty()) return default_model();
   if (is_path(choice.model)) return std::filesystem::path(choice.model);
-  WEFT_ASSIGN(const hub::FoundModel found,
-              hub::find_model(found_models(choice.folders), choice.model));
+  WEFT_ASSIGN(
+      const hub::FoundModel found,
+      hub::find_model(found_models(choice.folders), choice.model, hub::NameForm::kBeginnings));
   return found.path;
 }
 

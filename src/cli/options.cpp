@@ -74,8 +74,10 @@ std::string why_no_quantize_type(const std::string& name) {
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
   add_model_choice(app, options.choice);
-  app.add_option("--quantize", options.quantize,
-                 "Load the model in another type: Q8_0, Q4_K_M, ... (see 'weft quantize --help')")
+  app.add_option(
+         "--quantize", options.quantize,
+         "Load the model in another type: Q8_0, Q4_K_M, ... (see 'weft quantize --help'); the "
+         "copy stays in the cache folder for the next time")
       ->check(why_no_quantize_type);
   app.add_option("--device", options.device,
                  "auto, cpu, gpu, gpu:N, or a part of an adapter's name (see 'weft devices')")

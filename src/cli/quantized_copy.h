@@ -1,33 +1,19 @@
-// --quantize: a model in another type, for as long as it takes to load it.
+// --quantize: a model in another type, kept in the cache folder for the next time.
 #pragma once
 
 #include <filesystem>
 #include <string>
-#include <utility>
 
 #include "base/error.h"
 #include "cli/console.h"
 
 namespace weft::cli {
 
-// A GGUF file in a folder of its own in the cache folder, which goes with the object. A model that
-// was loaded from it has it mapped and goes on.
-class QuantizedCopy {
- public:
-  // `type` is a name that `weft quantize` takes.
-  [[nodiscard]] static Result<QuantizedCopy> make(const std::filesystem::path& model,
-                                                  const std::string& type, unsigned threads,
-                                                  Progress& progress);
-  QuantizedCopy(QuantizedCopy&& other) noexcept : folder_(std::exchange(other.folder_, {})) {}
-  QuantizedCopy& operator=(QuantizedCopy&&) = delete;
-  ~QuantizedCopy();
-
-  [[nodiscard]] std::filesystem::path path() const { return folder_ / "model.gguf"; }
-
- private:
-  explicit QuantizedCopy(std::filesystem::path folder) : folder_(std::move(folder)) {}
-
-  std::filesystem::path folder_;
-};
+// The GGUF file of `model` in `type`, a name that `weft quantize` takes: made where it is not there
+// yet for files of this place, size and time, and this version of Weft. Copies that nobody has used
+// for 30 days go when one is made.
+[[nodiscard]] Result<std::filesystem::path> quantized_copy(const std::filesystem::path& model,
+                                                           const std::string& type,
+                                                           unsigned threads, Progress& progress);
 
 }  // namespace weft::cli

@@ -166,6 +166,21 @@ struct ScalesMins {
   return out;
 }
 
+// Its inverse for group g, in bytes that are zero at first.
+constexpr void put_scale_min(uint8_t (&packed)[12], size_t g, int scale, int min) {
+  const auto put = [&packed](size_t at, int bits) {
+    packed[at] = static_cast<uint8_t>(packed[at] | bits);
+  };
+  if (g < 4) {
+    put(g, scale);
+    put(g + 4, min);
+  } else {
+    put(g + 4, (scale & 15) | ((min & 15) << 4));
+    put(g - 4, (scale >> 4) << 6);
+    put(g, (min >> 4) << 6);
+  }
+}
+
 // The sixteen scales of a Q3_K block, -32 to 31: four low bits each in bytes 0 to 7 (groups 0 to 7
 // in the low halves, 8 to 15 in the high), two high bits each in bytes 8 to 11.
 [[nodiscard]] constexpr std::array<int8_t, 16> unpack_scales_q3(const uint8_t (&packed)[12]) {

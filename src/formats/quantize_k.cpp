@@ -212,18 +212,6 @@ void encode(const Row& row, const Shape& shape, std::span<std::byte> out, const 
 
 uint8_t byte(int value) { return static_cast<uint8_t>(value); }
 
-// Scale and min of group g, six bits each: the inverse of unpack_scales_mins.
-void put_scale_min(uint8_t (&packed)[12], size_t g, int scale, int min) {
-  if (g < 4) {
-    packed[g] |= byte(scale);
-    packed[g + 4] |= byte(min);
-  } else {
-    packed[g + 4] |= byte((scale & 15) | ((min & 15) << 4));
-    packed[g - 4] |= byte((scale >> 4) << 6);
-    packed[g] |= byte((min >> 4) << 6);
-  }
-}
-
 // Q4_K and Q5_K.
 template <class Block>
 void encode_eight_groups(const Row& row, int most, std::span<std::byte> out) {

@@ -113,7 +113,8 @@ std::vector<FoundModel> list_models(std::span<const Store> stores) {
   return all;
 }
 
-Result<FoundModel> find_model(std::span<const FoundModel> models, std::string_view wanted) {
+Result<FoundModel> find_model(std::span<const FoundModel> models, std::string_view wanted,
+                              NameForm form) {
   const std::string text = without_hub_form(wanted);
   const auto is_it = [&](const FoundModel& model) { return lower(model.name) == text; };
   const auto ends_so = [&](const FoundModel& model) {
@@ -128,8 +129,11 @@ Result<FoundModel> find_model(std::span<const FoundModel> models, std::string_vi
            own.starts_with(text.substr(0, slash + 1)) &&
            own.substr(slash).contains(text.substr(slash + 1));
   };
-  for (const auto& found :
-       {matching(models, is_it), matching(models, ends_so), matching(models, is_in)}) {
+  const auto begins_so = [&](const FoundModel& model) {
+    return form == NameForm::kBeginnings && ("/" + lower(model.name)).contains("/" + text);
+  };
+  for (const auto& found : {matching(models, is_it), matching(models, ends_so),
+                            matching(models, is_in), matching(models, begins_so)}) {
     if (found.empty()) continue;
     if (found.size() == 1 || lower(found.front().name) == text) return found.front();
     std::vector<std::string> names;

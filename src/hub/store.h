@@ -37,11 +37,16 @@ struct FoundModel {
 // In the order of the stores, then by name. What cannot be read is left out.
 [[nodiscard]] std::vector<FoundModel> list_models(std::span<const Store> stores);
 
-// The one model with this name in any case: the whole name, else the last part or parts of it
-// ("REPO", "FILE", "REPO/FILE"). hf:ORG/REPO[:FILE] names what was pulled by that name. An error
-// where there is none, or where there are several, which it lists.
+// What may stand for a model's name.
+enum class NameForm : uint8_t {
+  kParts,       // the whole name, else the last part or parts of it ("REPO", "FILE", "REPO/FILE")
+  kBeginnings,  // these, else the beginning of one of them
+};
+
+// The one model with this name in any case. hf:ORG/REPO[:FILE] names what was pulled by that name.
+// An error where there is none, or where there are several, which it lists.
 [[nodiscard]] Result<FoundModel> find_model(std::span<const FoundModel> models,
-                                            std::string_view name);
+                                            std::string_view name, NameForm form);
 
 // Deletes a model of Weft's own, and the folders around it that become empty. An error for another
 // program's.

@@ -75,18 +75,6 @@ void encode_with_min(std::span<const float> x, Block& b, int levels) {
 void encode(std::span<const float> x, BlockQ4_1& b) { encode_with_min(x, b, 15); }
 void encode(std::span<const float> x, BlockQ5_1& b) { encode_with_min(x, b, 31); }
 
-// Scale and min of group g, six bits each: the inverse of unpack_scales_mins.
-void put_scale_min(uint8_t (&packed)[12], size_t g, int scale, int min) {
-  if (g < 4) {
-    packed[g] |= byte(scale);
-    packed[g + 4] |= byte(min);
-  } else {
-    packed[g + 4] |= byte((scale & 15) | ((min & 15) << 4));
-    packed[g - 4] |= byte((scale >> 4) << 6);
-    packed[g] |= byte((min >> 4) << 6);
-  }
-}
-
 // Q4_K, Q5_K: d * scale * q - dmin * min.
 template <class Block>
 void encode_k(std::span<const float> x, Block& b, int levels) {

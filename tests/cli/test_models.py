@@ -72,7 +72,7 @@ class Models(WeftCase):
 
     def test_names_run(self):
         for name in ["org/repo/tiny-Q8_0", "TINY-q8_0", "hf:org/repo:Q8_0", "hf:org/repo", "meta/llama",
-                     "tinyllama:1b", "thing"]:  # fmt: skip
+                     "tinyllama:1b", "thing", "tiny-q", "tinyl", "pub/th"]:  # fmt: skip
             with self.subTest(name):
                 done = self.ok("run", "-m", name, "--device", "cpu", "--raw", "-n", "2", "--json", "the") \
                     if name == "meta/llama" else self.ok("inspect", name)  # fmt: skip
@@ -80,6 +80,8 @@ class Models(WeftCase):
 
     def test_names_that_do_not_do(self):
         self.refused(["no model 'other'", "weft list"], "run", "-m", "other", "Hello")
+        self.refused(["may be any of", "tiny-Q8_0", "tinyllama:1b"], "inspect", "tiny")
+        self.refused(["no model 'tiny-q'"], "rm", "tiny-q")
         put(self.own, self.own.with_name("tiny-Q4_0.gguf"))
         self.refused(["may be any of", "tiny-Q4_0", "tiny-Q8_0"], "inspect", "hf:org/repo")
 

@@ -56,7 +56,14 @@ class Quantize(WeftCase):
         for arguments, quantization in [([], "BF16"), (["--quantize", "q8_0"], "Q8_0")]:
             printed = self.assert_ok(*command, *arguments, XDG_CACHE_HOME=cache)
             self.assertEqual(json.loads(printed)["quantization"], quantization)
-        self.assertEqual(os.listdir(pathlib.Path(cache) / "weft"), [])
+        copies = pathlib.Path(cache) / "weft" / "quantized"
+        [copy] = copies.iterdir()
+        made = copy.stat().st_ino
+        self.assert_ok(*command, "--quantize", "Q8_0", XDG_CACHE_HOME=cache)
+        self.assertEqual([path.stat().st_ino for path in copies.iterdir()], [made])
+        os.utime(copy, (0, 0))  # nobody has used it for long
+        self.assert_ok(*command, "--quantize", "q4_0", XDG_CACHE_HOME=cache)
+        self.assertNotIn(copy, copies.iterdir())
         self.assert_refused(2, ["'q9'"], *command, "--quantize", "q9")
 
     @unittest.skipIf(gguf is None, "the Python package gguf is not installed")
