@@ -183,6 +183,8 @@ Result<Scaling> scaling_of_config(const Source& source, const json& parameters, 
     WEFT_TRY(read_yarn(parameters, scaling));
   } else if (scaling.type == "longrope") {
     WEFT_TRY(read_longrope(source, parameters, pairs, scaling));
+  } else if (scaling.type == "dynamic") {
+    scaling.type = "none";  // another base serves texts beyond the model's context, and only them
   }
   return scaling;
 }
@@ -223,7 +225,8 @@ Result<double> scaled(double inv_freq, uint32_t pair, double base, uint32_t dims
     return (1 - kept) * inv_freq / s.factor + kept * inv_freq;
   }
   return fail(
-      "The RoPE scaling {} is not supported; supported are: linear, llama3, yarn, longrope.",
+      "The RoPE scaling {} is not supported; supported are: linear, llama3, yarn, longrope, and in "
+      "folders dynamic.",
       quote(s.type));
 }
 

@@ -27,7 +27,8 @@ struct RopeRecipe {
                                                     std::string_view layer_type);
 
 // Scalings known: none, linear, llama3 (in GGUF files the tensor rope_freqs.weight), yarn,
-// longrope. Another is an error that names it. Of longrope the factors for short texts are taken.
+// longrope, dynamic. Another is an error that names it. Of longrope and dynamic the frequencies for
+// texts within the model's context are taken.
 [[nodiscard]] Result<Rope> read_rope(Source& source, const RopeRecipe& recipe);
 
 // The same layer's RoPE without any scaling.

@@ -51,6 +51,8 @@ MODELS = {
     "llama3": ("Llama", dict(GROUPED, tie_word_embeddings=True, rope_parameters=LLAMA3)),
     "llama-yarn": ("Llama", dict(GROUPED, rope_parameters=dict(
         rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=16))),
+    "llama-dynamic": ("Llama", dict(GROUPED, rope_parameters=dict(
+        rope_type="dynamic", rope_theta=10000.0, factor=4.0))),
     "mistral": ("Mistral", dict(GROUPED, sliding_window=5, head_dim=12)),
     "qwen2": ("Qwen2", GROUPED),
     "qwen3": ("Qwen3", dict(GROUPED, head_dim=12)),
@@ -70,6 +72,8 @@ MODELS = {
     "gpt2": ("GPT2", dict(vocab_size=VOCAB, n_embd=HIDDEN, n_layer=LAYERS, n_head=HEADS,
                           n_positions=CONTEXT, bos_token_id=0, eos_token_id=1)),
     "phi2": ("Phi", dict(BASE, hidden_size=48)),
+    "gptj": ("GPTJ", dict(vocab_size=VOCAB, n_embd=48, n_layer=LAYERS, n_head=HEADS, rotary_dim=8,
+                          n_positions=CONTEXT, bos_token_id=0, eos_token_id=1)),
     "falcon-7b": ("Falcon", dict(FALCON, multi_query=True, new_decoder_architecture=False)),
     "falcon-40b": ("Falcon", dict(FALCON, num_kv_heads=2, new_decoder_architecture=True)),
     "starcoder2": ("Starcoder2", dict(GROUPED, sliding_window=9)),
@@ -130,6 +134,8 @@ GGUF = {
     "gpt-neox": ("GPTNEOX", lambda c: {"use_parallel_residual": c.use_parallel_residual}),
     "gpt2": ("GPT2", lambda c: {"feed_forward_length": 4 * c.hidden_size}),
     "phi2": ("PHI2", lambda c: {}),
+    "gptj": ("GPTJ", lambda c: {"feed_forward_length": 4 * c.hidden_size,
+                                "rope.dimension_count": c.rotary_dim}),
     "falcon": ("FALCON", lambda c: {
         "feed_forward_length": c.ffn_hidden_size,
         "attention.head_count_kv": c.num_kv_heads if c.new_decoder_architecture else 1}),
