@@ -10,6 +10,8 @@ enum class Activation : uint8_t {
   kSilu,      // x / (1 + exp(-x))
   kGelu,      // x (1 + erf(x / sqrt(2))) / 2
   kGeluTanh,  // x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+  // Of gate and up: g sigmoid(1.702 g) (u + 1) with g = min(gate, 7), u = clamp(up, -7, 7).
+  kClampedSwiglu,
 };
 
 [[nodiscard]] constexpr std::string_view wgsl_name(Activation activation) {
@@ -20,6 +22,8 @@ enum class Activation : uint8_t {
       return "activation_gelu";
     case Activation::kGeluTanh:
       return "activation_gelu_tanh";
+    case Activation::kClampedSwiglu:
+      return "activation_clamped_swiglu";
   }
   return {};
 }

@@ -1,7 +1,6 @@
 #include "model/convert.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -12,6 +11,7 @@
 #include "formats/quote.h"
 #include "model/arch/arch.h"
 #include "model/convert_delta_net.h"
+#include "model/convert_experts.h"
 #include "model/load.h"
 #include "model/rope.h"
 
@@ -106,15 +106,6 @@ Result<std::span<const std::byte>> changed(const TensorView& tensor, const Chang
   return made;
 }
 
-// One tensor after the other.
-Result<std::span<const std::byte>> joined(std::span<const TensorView> tensors, Bytes& made) {
-  made.clear();
-  for (const TensorView& tensor : tensors) {
-    made.insert(made.end(), tensor.data.begin(), tensor.data.end());
-  }
-  return made;
-}
-
 ImageTensor table(std::string name, std::vector<float> values) {
   return {.info = {.name = std::move(name), .type = TensorType::kF32, .dims = {values.size()}},
           .data = [values = std::move(values)](Bytes& made) -> Result<std::span<const std::byte>> {
@@ -142,11 +133,11 @@ FileType file_type_of(TensorType matrices) {
   }
 }
 
-std::optional<Mixture> mixture_in(const ModelSpec& spec) {
-  for (const LayerSpec& layer : spec.layers) {
-    if (layer.mlp.mixture) return layer.mlp.mixture;
-  }
-  return std::nullopt;
+// The first layer with a mixture of experts; null where there is none.
+const LayerSpec* first_with_experts(const ModelSpec& spec) {
+  const auto found =
+      std::ranges::find_if(spec.layers, [](const auto& layer) { return !layer.experts.empty(); });
+  return found == spec.layers.end() ? nullptr : &*found;
 }
 
 // There is one in every network.
@@ -163,7 +154,7 @@ class Converter {
       : architecture_(architecture),
         spec_(spec),
         first_(first_with_attention(spec)),
-        mixture_(mixture_in(spec)),
+        sparse_(first_with_experts(spec)),
         file_(folder, architecture.gguf, architecture.layout) {}
 
   Result<GgufImage> convert() {
@@ -171,7 +162,7 @@ class Converter {
                       .n_layers = narrow<uint32_t>(spec_.layers.size()),
                       .n_heads = first_.attention.n_heads,
                       .n_kv_heads = first_.attention.n_kv_heads,
-                      .n_experts = mixture_ ? mixture_->experts : 0,
+                      .n_experts = sparse_ != nullptr ? sparse_->mlp.mixture->experts : 0,
                       .tied = spec_.tied_output};
     set_general();
     set_dimensions();
@@ -180,6 +171,9 @@ class Converter {
     WEFT_TRY(set_rope());
     set_delta_net_keys(spec_, architecture_.gguf, image_.metadata);
     for (const std::string_view name : file_.tensor_names()) WEFT_TRY(add_tensor(name));
+    for (size_t i = 0; i < spec_.layers.size(); ++i) {
+      WEFT_TRY(add_experts(spec_.layers[i].experts, i, image_.tensors));
+    }
     return std::move(image_);
   }
 
@@ -208,7 +202,8 @@ class Converter {
     set("attention.head_count_kv", attention.n_kv_heads);
     set("attention.key_length", attention.head_dim);
     set("attention.value_length", attention.head_dim);
-    const bool is_rms = spec_.norm == NormKind::kRms;
+    // Phi 3.5 MoE keeps the name that Phi 3 has for it, whose norms are of another kind.
+    const bool is_rms = spec_.norm == NormKind::kRms || architecture_.gguf == "phimoe";
     set(is_rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon",
         spec_.norm_eps);
     const float usual = 1 / std::sqrt(static_cast<float>(attention.head_dim));
@@ -222,11 +217,13 @@ class Converter {
   // A layer with a mixture has no use for the width that all families state.
   Result<void> set_widths() {
     uint32_t ff = first_.mlp.ff;
-    if (mixture_) {
+    if (sparse_ != nullptr) {
       WEFT_ASSIGN(ff, file_.u32("feed_forward_length"));
-      set("expert_count", mixture_->experts);
-      set("expert_used_count", mixture_->used);
-      set("expert_feed_forward_length", mixture_->ff);
+      const Mixture& mixture = *sparse_->mlp.mixture;
+      set("expert_count", mixture.experts);
+      set("expert_used_count", mixture.used);
+      set("expert_feed_forward_length", mixture.ff);
+      if (sparse_->mlp.ff != 0) set("expert_shared_feed_forward_length", sparse_->mlp.ff);
     }
     set("feed_forward_length", ff);
     return {};
@@ -336,7 +333,7 @@ class Converter {
     const std::optional<std::string> name = file_.gguf_name(theirs);
     if (!name) return fail("Tensor {} has no name in GGUF files.", quote(theirs));
     if (*name == "output.weight" && spec_.tied_output) return {};
-    if (const auto expert = expert_in(*name)) return add_experts(*expert);
+    if (is_of_experts(*name)) return {};
     WEFT_ASSIGN(const auto view, file_.find_tensor(*name));
     CHECK(view.has_value());
     formats::GgufTensorInfo info{.name = *name,
@@ -345,45 +342,10 @@ class Converter {
     const Change change = change_of(info);
     if (change.to_f32) info.type = TensorType::kF32;
     if (change.transpose) std::swap(info.dims[0], info.dims[1]);
+    while (info.dims.size() > 1 && info.dims.back() == 1) info.dims.pop_back();
     image_.tensors.push_back(
         {.info = std::move(info),
          .data = [tensor = *view, change](Bytes& made) { return changed(tensor, change, made); }});
-    return {};
-  }
-
-  // "blk.0.ffn_up.7.weight" in parts: the first three, and the fourth.
-  struct ExpertName {
-    std::string base;
-    uint32_t number;
-  };
-  static std::optional<ExpertName> expert_in(const std::string& name) {
-    const size_t end = name.rfind('.');
-    const size_t dot = name.rfind('.', end - 1);
-    constexpr std::string_view kBlock = "blk.";
-    if (!name.starts_with(kBlock) || dot < kBlock.size()) return std::nullopt;  // the layer's
-    uint32_t number = 0;
-    const auto [last, error] = std::from_chars(&name[dot + 1], &name[end], number);
-    if (error != std::errc() || last != &name[end]) return std::nullopt;
-    return ExpertName{.base = name.substr(0, dot), .number = number};
-  }
-
-  // All of them in one tensor, when the first one's turn comes.
-  Result<void> add_experts(const ExpertName& first) {
-    if (first.number != 0) return {};
-    std::vector<TensorView> views;
-    for (uint32_t i = 0; i < mixture_->experts; ++i) {
-      WEFT_ASSIGN(const auto view, file_.find_tensor(fmt::format("{}.{}.weight", first.base, i)));
-      CHECK(view.has_value());
-      views.push_back(*view);
-      if (view->type == views[0].type) continue;
-      return fail("Tensor {} has type {}, and the first expert's has type {}.", quote(view->name),
-                  formats::info(view->type).name, formats::info(views[0].type).name);
-    }
-    image_.tensors.push_back(
-        {.info = {.name = first.base + "_exps.weight",
-                  .type = views[0].type,
-                  .dims = {views[0].dims[0], views[0].dims[1], mixture_->experts}},
-         .data = [views = std::move(views)](Bytes& made) { return joined(views, made); }});
     return {};
   }
 
@@ -408,7 +370,7 @@ class Converter {
   const Architecture& architecture_;
   const ModelSpec& spec_;
   const LayerSpec& first_;
-  const std::optional<Mixture> mixture_;  // of the layers that have one
+  const LayerSpec* sparse_;  // the first with a mixture, or null
   HfModel file_;
   GgufImage image_;
 };

@@ -19,7 +19,9 @@ void add_features(std::set<Feature>& out, const LayerSpec& layer) {
   add_if(out, !layer.attn_norm || (!layer.ffn_norm && !layer.parallel), kNoPreNorm);
   add_if(out, layer.attn_post_norm || layer.ffn_post_norm, kPostNorm);
   add_if(out, layer.parallel, kParallelLayer);
-  add_if(out, layer.mlp.activation != Activation::kSilu, kGelu);
+  const Activation activation = layer.mlp.activation;
+  add_if(out, activation == Activation::kGelu || activation == Activation::kGeluTanh, kGelu);
+  add_if(out, activation == Activation::kClampedSwiglu, kClampedSwiglu);
   add_if(out, !layer.mlp.gated, kUngatedMlp);
   add_if(out, layer.mlp.mixture.has_value(), kMixture);
   add_if(out, layer.delta_net.has_value(), kDeltaNet);
@@ -29,6 +31,7 @@ void add_features(std::set<Feature>& out, const LayerSpec& layer) {
   add_if(out, attention.qk_norm == QkNorm::kWhole, kWholeQkNorm);
   add_if(out, attention.softcap != 0, kAttentionSoftcap);
   add_if(out, attention.window != 0, kSlidingWindow);
+  add_if(out, layer.attn_sinks.has_value(), kAttentionSinks);
   add_if(out, attention.rope.dims == 0, kNoRotation);
   add_if(out, attention.rope.magnitude != 1, kRotationMagnitude);
 }
@@ -55,6 +58,8 @@ std::string_view name(Feature feature) {
       return "soft caps of attention scores";
     case kSlidingWindow:
       return "sliding windows";
+    case kAttentionSinks:
+      return "attention sinks";
     case kNoRotation:
       return "attention without RoPE";
     case kRotationMagnitude:
@@ -63,6 +68,8 @@ std::string_view name(Feature feature) {
       return "position embeddings";
     case kGelu:
       return "GELU";
+    case kClampedSwiglu:
+      return "clamped SwiGLU";
     case kUngatedMlp:
       return "MLPs without gate";
     case kMixture:

@@ -48,6 +48,7 @@ Result<const Form*> form_of(std::string_view architecture) {
 std::string_view name_of(Activation activation) {
   switch (activation) {
     case Activation::kSilu:
+    case Activation::kClampedSwiglu:  // gpt-oss calls it so too
       return "silu";
     case Activation::kGelu:
       return "gelu";

@@ -270,8 +270,10 @@ std::optional<std::string> HfModel::gguf_name(std::string_view tensor) const {
   const Role role = parse_role(name);
   for (const std::span<const HfName> names : {layout_.tensors, std::span<const HfName>(kTensors)}) {
     for (const HfName& alias : names) {
-      if (alias.theirs != role.pattern) continue;
-      std::string ours = filled(alias.ours, role.numbers).append(role.suffix);
+      const bool is_whole = alias.theirs == role.pattern + std::string(role.suffix);
+      if (!is_whole && alias.theirs != role.pattern) continue;
+      std::string ours = filled(alias.ours, role.numbers);
+      if (!is_whole) ours += role.suffix;
       if (tensor_name(ours) == tensor) return ours;
     }
   }

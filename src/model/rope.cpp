@@ -41,8 +41,7 @@ Result<std::vector<float>> read_factors(Source& source, const std::string& name,
 }
 
 // A factor counts unless the type says "none"; 0 is no factor.
-Result<Scaling> scaling_of_gguf(Source& source, uint32_t pairs) {
-  Scaling scaling;
+Result<Scaling> scaling_of_gguf(Source& source, uint32_t pairs, Scaling scaling) {
   if (source.has("rope.scaling.type")) {
     WEFT_ASSIGN(scaling.type, source.file().text("rope.scaling.type"));
   } else {
@@ -132,7 +131,7 @@ double magnitude_of_yarn(double factor, double mscale) {
 Result<void> read_yarn(const json& parameters, Scaling& scaling) {
   WEFT_ASSIGN(scaling.beta_fast, number(parameters, "beta_fast", 32));
   WEFT_ASSIGN(scaling.beta_slow, number(parameters, "beta_slow", 1));
-  scaling.truncates = parameters.value("truncate", true);
+  scaling.truncates = parameters.value("truncate", scaling.truncates);
   WEFT_ASSIGN(const double mscale, number(parameters, "mscale", 0));
   WEFT_ASSIGN(const double all, number(parameters, "mscale_all_dim", 0));
   if (!scaling.magnitude && mscale != 0 && all != 0) {
@@ -155,8 +154,8 @@ Result<void> read_longrope(const Source& source, const json& parameters, uint32_
   return {};
 }
 
-Result<Scaling> scaling_of_config(const Source& source, const json& parameters, uint32_t pairs) {
-  Scaling scaling;
+Result<Scaling> scaling_of_config(const Source& source, const json& parameters, uint32_t pairs,
+                                  Scaling scaling) {
   WEFT_TRY(expect_known(parameters));
   const auto type =
       parameters.contains("rope_type") ? parameters.find("rope_type") : parameters.find("type");
@@ -277,11 +276,11 @@ Result<Rope> read(Source& source, const RopeRecipe& recipe, bool with_scaling) {
   if (parameters != nullptr) {
     WEFT_ASSIGN(base, number(*parameters, "rope_theta", base));
   }
-  Scaling scaling;
+  Scaling scaling{.truncates = recipe.yarn_truncates};
   if (with_scaling && config == nullptr) {
-    WEFT_ASSIGN(scaling, scaling_of_gguf(source, rope.dims / 2));
+    WEFT_ASSIGN(scaling, scaling_of_gguf(source, rope.dims / 2, scaling));
   } else if (with_scaling && parameters != nullptr) {
-    WEFT_ASSIGN(scaling, scaling_of_config(source, *parameters, rope.dims / 2));
+    WEFT_ASSIGN(scaling, scaling_of_config(source, *parameters, rope.dims / 2, scaling));
   }
   WEFT_TRY(fill(rope, base, scaling));
   return rope;

@@ -16,6 +16,7 @@ struct RopeRecipe {
   uint32_t head_dim;
   float default_base = 10000;  // where the file names none
   float default_part = 1;      // of head_dim that is rotated, where the file does not say
+  bool yarn_truncates = true;  // whether whole numbers bound YaRN's ramp, likewise
   std::string_view base_key = "rope.freq_base";
   // The entry of a config.json whose 'rope_parameters' differ from layer to layer.
   std::string_view layer_type = "full_attention";

@@ -30,6 +30,7 @@ void for_each_weight_of_attention(const LayerSpec& layer, const Use& use) {
   }
   for (const auto* w : {&layer.attn_q_norm, &layer.attn_k_norm}) use_optional(use, kNorm, *w);
   use_optional(use, kAttention, layer.attn_gate);
+  use_optional(use, kAttention, layer.attn_sinks);
   use(kAttention, layer.attn_output);
   use_optional(use, kAttention, layer.attn_output_bias);
 }

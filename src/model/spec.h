@@ -25,6 +25,8 @@ enum class Activation : uint8_t {
   kSilu,      // x / (1 + exp(-x))
   kGelu,      // x * (1 + erf(x / sqrt(2))) / 2
   kGeluTanh,  // x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2
+  // Of gate g and up u together: min(g, 7) * sigmoid(1.702 min(g, 7)) * (clamp(u, -7, 7) + 1)
+  kClampedSwiglu,
 };
 enum class RopePairs : uint8_t {
   kAdjacent,  // (x[2i], x[2i + 1]): GGUF's `llama`, whose converter permutes q and k for it
@@ -63,7 +65,11 @@ struct Attention {
 enum class Router : uint8_t {
   kSoftmax,  // over all experts
   kSigmoid,  // of each by itself
+  // SparseMixer (arXiv 2409.12136): the softmax over those not chosen before whose logit l is near
+  // the largest of them, m: (m - l) / max(|l|, m) <= kMixerReach.
+  kSparseMixer,
 };
+inline constexpr float kMixerReach = 0.02F;
 
 // A row goes through the `used` experts of the largest scores (the first of equal ones), and gets
 // the sum of what they give times their scores.
@@ -158,6 +164,7 @@ struct LayerSpec {
   Weight attn_q, attn_k, attn_v;  // [heads * head_dim, embd], [kv_heads * head_dim, embd] x 2
   std::optional<Weight> attn_q_bias, attn_k_bias, attn_v_bias;
   std::optional<Weight> attn_q_norm, attn_k_norm;  // where attention.qk_norm
+  std::optional<Weight> attn_sinks;  // [heads]: a score more in each softmax, of no value
   // [heads * head_dim, embd]: attention's result is multiplied by sigmoid(attn_gate(x)).
   std::optional<Weight> attn_gate;
   Weight attn_output;  // [embd, heads * head_dim]

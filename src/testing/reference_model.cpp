@@ -75,8 +75,9 @@ void rotate(const model::Rope& rope, size_t head_dim, size_t pos, Row& x) {
 }
 
 // One head at one position: softmax over all positions up to it that its window shows.
-void attend(const model::Attention& spec, size_t head, size_t pos, const Rows& q, const Rows& k,
-            const Rows& v, Row& out) {
+// `sinks`: empty, or a score for each head that takes its share and gives nothing.
+void attend(const model::Attention& spec, const Row& sinks, size_t head, size_t pos, const Rows& q,
+            const Rows& k, const Rows& v, Row& out) {
   const size_t q_first = head * spec.head_dim;
   const size_t kv_first = head / (spec.n_heads / spec.n_kv_heads) * spec.head_dim;
   const size_t first = spec.window == 0 || pos < spec.window ? 0 : pos + 1 - spec.window;
@@ -86,8 +87,9 @@ void attend(const model::Attention& spec, size_t head, size_t pos, const Rows& q
     for (size_t i = 0; i < spec.head_dim; ++i) dot += q[pos][q_first + i] * k[p][kv_first + i];
     weights.push_back(soft_capped(dot * static_cast<double>(spec.scale), spec.softcap));
   }
-  const double most = std::ranges::max(weights);
-  double sum = 0;
+  double most = std::ranges::max(weights);
+  if (!sinks.empty()) most = std::max(most, sinks[head]);
+  double sum = sinks.empty() ? 0 : std::exp(sinks[head] - most);
   for (double& w : weights) sum += w = std::exp(w - most);
   for (size_t p = first; p <= pos; ++p) {
     for (size_t i = 0; i < spec.head_dim; ++i) {
@@ -121,10 +123,11 @@ Rows attention(const ModelSpec& model, const LayerSpec& layer, const Rows& x, Kv
     round_to_half(k);
     round_to_half(v);
   }
+  const Row sinks = layer.attn_sinks ? weight_row(*layer.attn_sinks, 0) : Row();
   Rows mixed(x.size(), Row(size_t{spec.n_heads} * spec.head_dim));
   for (size_t pos = 0; pos < x.size(); ++pos) {
     for (size_t head = 0; head < spec.n_heads; ++head) {
-      attend(spec, head, pos, q, k, v, mixed[pos]);
+      attend(spec, sinks, head, pos, q, k, v, mixed[pos]);
     }
   }
   if (layer.attn_gate) {
@@ -146,8 +149,17 @@ double activate(model::Activation activation, double x) {
       const double inner = std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
       return x * (1 + std::tanh(inner)) / 2;
     }
+    case model::Activation::kClampedSwiglu:
+      break;  // has a gate
   }
+  CHECK(!"an activation of one number");
   return 0;
+}
+
+double gated(model::Activation activation, double gate, double up) {
+  if (activation != model::Activation::kClampedSwiglu) return activate(activation, gate) * up;
+  gate = std::min(gate, 7.0);
+  return gate / (1 + std::exp(-1.702 * gate)) * (std::clamp(up, -7.0, 7.0) + 1);
 }
 
 Rows dense_mlp(const LayerSpec& layer, const Rows& x) {
@@ -156,24 +168,11 @@ Rows dense_mlp(const LayerSpec& layer, const Rows& x) {
   for (size_t p = 0; p < x.size(); ++p) {
     for (size_t i = 0; i < inner[p].size(); ++i) {
       double& v = inner[p][i];
-      v = layer.mlp.gated ? activate(layer.mlp.activation, gate[p][i]) * v
+      v = layer.mlp.gated ? gated(layer.mlp.activation, gate[p][i], v)
                           : activate(layer.mlp.activation, v);
     }
   }
   return linear(layer.ffn_down, layer.ffn_down_bias, inner);
-}
-
-Row scores_of(model::Router router, Row logits) {
-  double sum = 0;
-  const double most = std::ranges::max(logits);
-  for (double& x : logits) {
-    const bool is_softmax = router == model::Router::kSoftmax;
-    sum += x = is_softmax ? std::exp(x - most) : 1 / (1 + std::exp(-x));
-  }
-  if (router == model::Router::kSoftmax) {
-    for (double& x : logits) x /= sum;
-  }
-  return logits;
 }
 
 struct Choice {
@@ -181,22 +180,51 @@ struct Choice {
   double weight;
 };
 
+// `used` times the largest of those that are left, by softmax over all that are near it.
+std::vector<Choice> mix_sparsely(uint32_t used, const Row& logits) {
+  std::vector<Choice> chosen;
+  std::vector<bool> is_left(logits.size(), true);
+  while (chosen.size() < used) {
+    size_t best = logits.size();
+    for (size_t i = 0; i < logits.size(); ++i) {
+      if (is_left[i] && (best == logits.size() || logits[i] > logits[best])) best = i;
+    }
+    double sum = 0;
+    for (size_t i = 0; i < logits.size(); ++i) {
+      const double distance = logits[best] - logits[i];
+      const double unit = std::max(std::abs(logits[i]), logits[best]);
+      const bool is_near = distance <= static_cast<double>(model::kMixerReach) * unit;
+      if (is_left[i] && is_near) sum += std::exp(-distance);
+    }
+    chosen.push_back({.expert = best, .weight = 1 / sum});
+    is_left[best] = false;
+  }
+  return chosen;
+}
+
 std::vector<Choice> choose(const model::Mixture& mixture, const Row& logits) {
-  const Row scores = scores_of(mixture.router, logits);
+  if (mixture.router == model::Router::kSparseMixer) return mix_sparsely(mixture.used, logits);
+  const bool is_softmax = mixture.router == model::Router::kSoftmax;
+  const double most = std::ranges::max(logits);
+  double sum = 0;
   std::vector<Choice> all;
-  for (size_t i = 0; i < scores.size(); ++i) all.push_back({i, scores[i]});
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const double x = logits[i];
+    all.push_back({i, is_softmax ? std::exp(x - most) : 1 / (1 + std::exp(-x))});
+    sum += is_softmax ? all.back().weight : 0;
+  }
   std::ranges::stable_sort(all, std::ranges::greater(), &Choice::weight);
   all.resize(mixture.used);
-  double sum = 0;
-  for (const Choice& choice : all) sum += choice.weight;
-  for (Choice& choice : all) choice.weight /= mixture.normalized ? sum : 1;
+  double chosen = 0;
+  for (const Choice& choice : all) chosen += choice.weight;
+  for (Choice& choice : all) choice.weight /= mixture.normalized ? chosen : is_softmax ? sum : 1;
   return all;
 }
 
 Row expert_output(const model::Expert& expert, model::Activation activation, const Row& x) {
   Row gate = linear(expert.gate, expert.gate_bias, {x})[0];
   const Row up = linear(expert.up, expert.up_bias, {x})[0];
-  for (size_t i = 0; i < gate.size(); ++i) gate[i] = activate(activation, gate[i]) * up[i];
+  for (size_t i = 0; i < gate.size(); ++i) gate[i] = gated(activation, gate[i], up[i]);
   return linear(expert.down, expert.down_bias, {gate})[0];
 }
 

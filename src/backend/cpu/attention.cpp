@@ -1,6 +1,7 @@
 #include "backend/cpu/attention.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "base/check.h"
@@ -249,11 +250,23 @@ class Total {
     const uint32_t dim = item_.cache->shape().head_dim;
     for (uint32_t n = 0; n < sums_.size(); ++n) {
       float* const out = item_.out + n / item_.heads * item_.stride + n % item_.heads * dim;
-      for (uint32_t i = 0; i < dim; ++i) out[i] = sums_[n].values[i] / sums_[n].weight;
+      const auto [share, weight] = with_sink(sums_[n], n % item_.heads);
+      for (uint32_t i = 0; i < dim; ++i) out[i] = sums_[n].values[i] * share / weight;
     }
   }
 
  private:
+  // What a head's values are multiplied with and divided by.
+  struct End {
+    float share, weight;
+  };
+  [[nodiscard]] End with_sink(const WeightedSum& sum, uint32_t head) const {
+    if (item_.sinks == nullptr) return {.share = 1, .weight = sum.weight};
+    const float most = std::max(sum.largest, item_.sinks[head]);
+    const float share = std::exp(sum.largest - most);
+    return {.share = share, .weight = sum.weight * share + std::exp(item_.sinks[head] - most)};
+  }
+
   const AttentionItem& item_;
   std::span<WeightedSum> sums_;
 };

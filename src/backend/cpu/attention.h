@@ -30,11 +30,12 @@ struct AttentionItem {
   uint32_t kv_head;
   uint32_t heads;  // query heads of this KV head
   float scale;
-  float softcap;    // of the scores; 0: none
-  uint32_t window;  // positions that a row sees, its own among them; 0: all
-  const float* q;   // the first row's first head of this KV head: [rows, heads, head_dim]
-  float* out;       // like q
-  size_t stride;    // floats from one row of q and of out to the next
+  float softcap;       // of the scores; 0: none
+  const float* sinks;  // [heads]: a score more in each softmax, of no value; null: none
+  uint32_t window;     // positions that a row sees, its own among them; 0: all
+  const float* q;      // the first row's first head of this KV head: [rows, heads, head_dim]
+  float* out;          // like q
+  size_t stride;       // floats from one row of q and of out to the next
 
   [[nodiscard]] uint32_t queries() const { return rows * heads; }  // each a head of a row
   // Chunks that rows see something of.

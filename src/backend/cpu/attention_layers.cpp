@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/checked.h"
+#include "formats/dequantize.h"
 
 namespace weft::backend {
 namespace {
@@ -38,6 +40,14 @@ uint32_t most_heads(const model::ModelSpec& spec) {
   return most;
 }
 
+std::vector<float> sinks_of(const model::LayerSpec& layer) {
+  if (!layer.attn_sinks) return {};
+  std::vector<float> sinks(layer.attn_sinks->cols);
+  const formats::TensorView& tensor = layer.attn_sinks->tensor;
+  CHECK(formats::dequantize(tensor.type, tensor.data, sinks).has_value());  // as of all vectors
+  return sinks;
+}
+
 }  // namespace
 
 AttentionLayers::AttentionLayers(const model::ModelSpec& spec, const Options& options,
@@ -51,6 +61,7 @@ AttentionLayers::AttentionLayers(const model::ModelSpec& spec, const Options& op
   for (const model::LayerSpec& layer : spec.layers) {
     block_bytes += shape_of(layer, options).block_bytes();
     max_heads = std::max(max_heads, heads_per_kv_head(layer.attention));
+    sinks_.push_back(sinks_of(layer));
   }
   memory_ = LargePages(block_bytes * options.kv_blocks);
   std::byte* first = memory_.bytes().data();
@@ -95,6 +106,7 @@ AttentionItem AttentionLayers::item(uint32_t layer, const StepRows& step, uint32
           .heads = heads,
           .scale = attention.scale,
           .softcap = attention.softcap,
+          .sinks = sinks_[layer].empty() ? nullptr : &sinks_[layer][size_t{kv_head} * heads],
           .window = attention.window,
           .q = q.row(rows.first_row) + first,
           .out = out.row(rows.first_row) + first,

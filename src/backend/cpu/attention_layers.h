@@ -43,6 +43,7 @@ class AttentionLayers {
   LargePages memory_;                      // block after block
   std::vector<KvCache> caches_;            // a layer each
   std::vector<AttentionScratch> scratch_;  // a thread each
+  std::vector<std::vector<float>> sinks_;  // of a layer's heads; empty: none
   WeightedSums sums_;  // of chunks, where few items have many: one row of all heads fits
 
   // Of the current run: an item for each KV head of neighbouring rows.

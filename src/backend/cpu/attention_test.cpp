@@ -31,6 +31,7 @@ struct Case {
   KvTypes types;
   float softcap = 0;
   uint32_t window = 0;
+  std::vector<float> sinks;  // of one KV head; empty: none
   std::vector<uint32_t> blocks = {3, 10, 2, 5, 0, 9, 1, 4, 8, 7};
   AlignedArray<std::byte> memory;
   KvCache cache;
@@ -74,6 +75,7 @@ struct Case {
             .heads = heads,
             .scale = 0.3F,
             .softcap = softcap,
+            .sinks = sinks.empty() ? nullptr : sinks.data(),
             .window = window,
             .q = &q[at],
             .out = &out[at],
@@ -118,7 +120,7 @@ struct Case {
     }
     const double largest = *std::ranges::max_element(scores);
     std::vector<double> sum(dim);
-    double weight = 0;
+    double weight = sinks.empty() ? 0 : std::exp(static_cast<double>(sinks[head]) - largest);
     for (uint32_t t = first; t <= pos; ++t) {
       const double p = std::exp(scores[t - first] - largest);
       weight += p;
@@ -169,6 +171,16 @@ TEST(Attention, MatchesDoublePrecision) {
       const Case c(heads, dim, types);
       for_each_instruction_set([&] { expect_double_precision(c); });
     }
+  }
+}
+
+// Of no weight, of some, of nearly all.
+TEST(Attention, SinksMatchDoublePrecision) {
+  Case c(3, 64);
+  c.sinks = {-1000, 2, 60};
+  for (const uint32_t window : {0U, 5U}) {
+    c.window = window;
+    for_each_instruction_set([&] { expect_double_precision(c); });
   }
 }
 

@@ -11,6 +11,7 @@
 #include "backend/cpu/delta_net.h"
 #include "backend/cpu/delta_ops.h"
 #include "backend/cpu/element_ops.h"
+#include "backend/cpu/embedding.h"
 #include "backend/cpu/matmul.h"
 #include "backend/cpu/packed_weights.h"
 #include "backend/cpu/processor.h"
@@ -46,7 +47,6 @@ class CpuBackend final : public Backend {
                                                     const StepRows& rows);
 
   void embed(const StepRows& step);
-  void add_position(uint32_t pos, std::span<float> x);
   void norm(const Rows& x, const Norm& weights, const Rows& out, uint32_t rows);
   void matmul(const Cost& cost, const Rows& x, uint32_t rows,
               std::initializer_list<Product> products);
@@ -341,11 +341,7 @@ void CpuBackend::embed(const StepRows& step) {
   profile_.measure(cost, step.rows.size(), [&] {
     for_rows(pool_, static_cast<uint32_t>(step.rows.size()), [&](uint32_t row) {
       const StepRow& at = step.rows[row];
-      decode_row(table, at.token, residual_.rows(spec().embd).values(row));
-      if (spec().embedding_scale != 1) {
-        scale(residual_.rows(spec().embd).values(row), spec().embedding_scale);
-      }
-      if (spec().position_embd) add_position(at.pos, residual_.rows(spec().embd).values(row));
+      embed_token(spec(), at.token, at.pos, residual_.rows(spec().embd).values(row));
       for (size_t i = 0; i < rotations_.size(); ++i) {
         const auto pairs = static_cast<uint32_t>(model_.ropes[i]->inv_freq.size());
         fill_rotation(*model_.ropes[i], at.pos,
@@ -354,12 +350,6 @@ void CpuBackend::embed(const StepRows& step) {
       }
     });
   });
-}
-
-void CpuBackend::add_position(uint32_t pos, std::span<float> x) {
-  std::vector<float> position(spec().embd);
-  decode_row(*spec().position_embd, pos, position);
-  add_scaled(x, 1, position);
 }
 
 void CpuBackend::norm(const Rows& x, const Norm& weights, const Rows& out, uint32_t rows) {

@@ -1,5 +1,6 @@
 #include "backend/cpu/element_ops.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -18,6 +19,12 @@ float gelu_tanh(float x) {
   return 0.5F * x * (1.0F + std::tanh(kRoot * (x + 0.044715F * x * x * x)));
 }
 
+// See model::Activation.
+float clamped_swiglu(float gate, float up) {
+  gate = std::min(gate, 7.0F);
+  return gate / (1.0F + std::exp(-1.702F * gate)) * (std::clamp(up, -7.0F, 7.0F) + 1.0F);
+}
+
 }  // namespace
 
 void activate(model::Activation activation, std::span<float> x) {
@@ -31,12 +38,18 @@ void activate(model::Activation activation, std::span<float> x) {
     case model::Activation::kGeluTanh:
       for (float& v : x) v = gelu_tanh(v);
       break;
+    case model::Activation::kClampedSwiglu:
+      CHECK(!"a gate beside it");
   }
 }
 
 void activate(model::Activation activation, std::span<float> gate, std::span<const float> up) {
   CHECK(gate.size() == up.size());
   if (activation == model::Activation::kSilu) return swiglu(gate, up);
+  if (activation == model::Activation::kClampedSwiglu) {
+    for (size_t i = 0; i < gate.size(); ++i) gate[i] = clamped_swiglu(gate[i], up[i]);
+    return;
+  }
   activate(activation, gate);
   for (size_t i = 0; i < gate.size(); ++i) gate[i] *= up[i];
 }

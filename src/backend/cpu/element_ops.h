@@ -9,7 +9,7 @@ namespace weft::backend {
 
 // x[i] = activation(x[i])
 void activate(model::Activation activation, std::span<float> x);
-// gate[i] = activation(gate[i]) * up[i]
+// gate[i] = activation(gate[i]) * up[i], or what the activation makes of both
 void activate(model::Activation activation, std::span<float> gate, std::span<const float> up);
 
 void scale(std::span<float> x, float factor);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "backend/cpu/element_ops.h"
@@ -20,6 +21,23 @@ Cost cost_of(std::string_view name, std::initializer_list<const Linear*> linears
     cost.row_flops += uint64_t{2} * w.rows * w.cols;
   }
   return cost;
+}
+
+// The largest logit of those that are left, again and again; -inf: chosen before.
+void mix_sparsely(std::span<const float> logits, std::span<ExpertChoice> out) {
+  constexpr float kChosen = -std::numeric_limits<float>::infinity();
+  std::vector<float> left(logits.begin(), logits.end());
+  for (ExpertChoice& choice : out) {
+    const auto best = std::ranges::max_element(left);
+    const float most = *best;
+    float sum = 0;
+    for (const float logit : left) {
+      const bool is_far = most - logit > model::kMixerReach * std::max(std::abs(logit), most);
+      if (logit != kChosen && !is_far) sum += std::exp(logit - most);
+    }
+    choice = {.expert = static_cast<uint32_t>(best - left.begin()), .weight = 1 / sum};
+    *best = kChosen;
+  }
 }
 
 }  // namespace
@@ -47,6 +65,7 @@ Result<CpuMixture> CpuMixture::create(const model::LayerSpec& layer) {
 void choose_experts(const model::Mixture& mixture, std::span<const float> logits,
                     std::span<ExpertChoice> out) {
   CHECK(out.size() == mixture.used && logits.size() == mixture.experts);
+  if (mixture.router == model::Router::kSparseMixer) return mix_sparsely(logits, out);
   std::vector<uint32_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0U);
   const auto is_before = [&](uint32_t a, uint32_t b) {
@@ -106,7 +125,7 @@ void ExpertRunner::run(const CpuMixture& mixture, model::Activation activation, 
   route(mixture, x, rows);
   group(mixture.spec, rows);
   const Rows gathered = gathered_.rows(x.cols);
-  for_each(rows * used, [&](uint32_t i) {
+  for_rows(pool_, rows * used, [&](uint32_t i) {
     std::ranges::copy(x.values(i / used), gathered.values(places_[i]).begin());
   });
   const Rows gate = gate_.rows(mixture.spec.ff);
@@ -119,7 +138,8 @@ void ExpertRunner::run(const CpuMixture& mixture, model::Activation activation, 
     down.push_back({&expert.down, outputs});
   }
   multiply(mixture.gate_up_cost, gathered, 2, gate_up);
-  for_each(rows * used, [&](uint32_t i) { activate(activation, gate.values(i), up.values(i)); });
+  for_rows(pool_, rows * used,
+           [&](uint32_t i) { activate(activation, gate.values(i), up.values(i)); });
   multiply(mixture.down_cost, gate, 1, down);
   add_up(used, rows, out);
 }
@@ -128,7 +148,7 @@ void ExpertRunner::weigh_shared(const Linear& shared_router, const Rows& x, uint
                                 const Rows& y) {
   const Rows logits = logits_.rows(1);
   matmul_.run(x, rows, std::array{Product{&shared_router, logits}});
-  for_each(rows, [&](uint32_t row) { scale(y.values(row), sigmoid(*logits.row(row))); });
+  for_rows(pool_, rows, [&](uint32_t row) { scale(y.values(row), sigmoid(*logits.row(row))); });
 }
 
 void ExpertRunner::route(const CpuMixture& mixture, const Rows& x, uint32_t rows) {
@@ -137,7 +157,7 @@ void ExpertRunner::route(const CpuMixture& mixture, const Rows& x, uint32_t rows
   profile_.measure(mixture.router_cost, rows,
                    [&] { matmul_.run(x, rows, std::array{Product{&mixture.router, logits}}); });
   choices_.resize(size_t{rows} * used);
-  for_each(rows, [&](uint32_t row) {
+  for_rows(pool_, rows, [&](uint32_t row) {
     choose_experts(mixture.spec, logits.values(row),
                    std::span(choices_).subspan(size_t{row} * used, used));
   });
@@ -177,22 +197,12 @@ void ExpertRunner::multiply(const Cost& cost, const Rows& x, uint32_t products_e
 // In the order of a row's choices, so that the sum does not depend on other rows.
 void ExpertRunner::add_up(uint32_t used, uint32_t rows, const Rows& out) {
   const Rows outputs = outputs_.rows(out.cols);
-  for_each(rows, [&](uint32_t row) {
+  for_rows(pool_, rows, [&](uint32_t row) {
     const std::span sum = out.values(row);
     std::ranges::fill(sum, 0.0F);
     for (uint32_t i = row * used; i < (row + 1) * used; ++i) {
       add_scaled(sum, choices_[i].weight, outputs.values(places_[i]));
     }
-  });
-}
-
-template <class Body>
-void ExpertRunner::for_each(uint32_t n, const Body& body) {
-  const uint32_t tasks = std::min(n, pool_.threads() * 4);
-  pool_.run(tasks, [&](uint32_t task, uint32_t) {
-    const uint64_t count = n;
-    const auto end = static_cast<uint32_t>(count * (task + 1) / tasks);
-    for (auto i = static_cast<uint32_t>(count * task / tasks); i < end; ++i) body(i);
   });
 }
 

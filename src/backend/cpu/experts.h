@@ -74,9 +74,6 @@ class ExpertRunner {
   void multiply(const Cost& cost, const Rows& x, uint32_t products_each,
                 std::span<const Product> products);
   void add_up(uint32_t used, uint32_t rows, const Rows& out);
-  // Calls body(i) for each i < n, shared out over the threads.
-  template <class Body>
-  void for_each(uint32_t n, const Body& body);
 
   ThreadPool& pool_;
   Matmul& matmul_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "backend/cpu/cpu_backend.h"
 #include "testing/backend_runs.h"
 #include "testing/tiny_model.h"
@@ -48,6 +50,14 @@ TEST(ChooseExperts, TakesTheMostLikelyOnesWithTheirScores) {
   const Chosen sigmoid = choose({.experts = 4, .used = 2, .router = Router::kSigmoid}, kLogits);
   EXPECT_EQ(sigmoid.experts, (std::vector<uint32_t>{1, 2}));
   expect_near(sigmoid.weights, {4 / 5.0F, 3 / 4.0F});
+}
+
+// 4.95 is near 5, and 4.8 is near neither; then 4.8 is too far from 4.95, which stands alone.
+TEST(ChooseExperts, MixesSparsely) {
+  const Chosen chosen =
+      choose({.experts = 4, .used = 2, .router = Router::kSparseMixer}, {1, 4.95F, 5, 4.8F});
+  EXPECT_EQ(chosen.experts, (std::vector<uint32_t>{2, 1}));
+  expect_near(chosen.weights, {1 / (1 + std::exp(-0.05F)), 1});
 }
 
 TEST(ChooseExperts, TakesTheFirstOfEqualOnes) {

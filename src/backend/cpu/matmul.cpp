@@ -57,13 +57,6 @@ Result<std::vector<float>> decode_vector(const model::Weight& weight) {
   return values;
 }
 
-void decode_row(const model::Weight& matrix, uint32_t row, std::span<float> out) {
-  const size_t row_bytes = matrix.tensor.data.size() / matrix.rows;
-  const auto decoded = formats::dequantize(
-      matrix.tensor.type, matrix.tensor.data.subspan(row * row_bytes, row_bytes), out);
-  CHECK(decoded.has_value());
-}
-
 Result<Linear> Linear::create(const model::Weight& weight,
                               const std::optional<model::Weight>& bias) {
   const formats::TensorType type = weight.tensor.type;

@@ -31,9 +31,6 @@ struct Linear {
 // A vector of the model (a norm, a bias) as floats.
 [[nodiscard]] Result<std::vector<float>> decode_vector(const model::Weight& weight);
 
-// A row of a matrix that can be read.
-void decode_row(const model::Weight& matrix, uint32_t row, std::span<float> out);
-
 enum class Store : uint8_t { kAssign, kAdd };
 
 struct Product {

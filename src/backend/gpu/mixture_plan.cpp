@@ -9,7 +9,23 @@
 namespace weft::backend {
 namespace {
 
+static_assert(kernels::kMixerReach == model::kMixerReach);
+static_assert(kernels::kMaxRouteExperts == model::kMaxExperts);
+static_assert(kernels::kMaxRouteUsed == model::kMaxExpertsUsed);
+
 constexpr uint32_t kMaxGrid = 65535;  // workgroups along y
+
+kernels::Scores scores_of(model::Router router) {
+  switch (router) {
+    case model::Router::kSoftmax:
+      return kernels::Scores::kSoftmax;
+    case model::Router::kSigmoid:
+      return kernels::Scores::kSigmoid;
+    case model::Router::kSparseMixer:
+      return kernels::Scores::kSparseMixer;
+  }
+  return {};
+}
 
 std::vector<kernels::ExpertProduct> expert_products(const PlanInputs& in,
                                                     const ExpertMatrices& matrices, uint32_t used) {
@@ -55,7 +71,7 @@ void add_expert_choices(const PlanInputs& in, size_t layer, const gpu::Buffer& x
   plan.push_back(kernels::route(in.device,
                                 {.experts = mixture.experts,
                                  .used = mixture.used,
-                                 .sigmoid = mixture.router == model::Router::kSigmoid,
+                                 .scores = scores_of(mixture.router),
                                  .normalized = mixture.normalized},
                                 {.logits = whole(a.router_logits), .choices = whole(a.choices)}));
   for (const ExpertMatrices& matrices : weights.gate_up) {

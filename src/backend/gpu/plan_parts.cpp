@@ -14,6 +14,8 @@ kernels::Activation activation_of(const model::Mlp& mlp) {
       return kernels::Activation::kGelu;
     case model::Activation::kGeluTanh:
       return kernels::Activation::kGeluTanh;
+    case model::Activation::kClampedSwiglu:
+      return kernels::Activation::kClampedSwiglu;
   }
   return {};
 }
@@ -129,12 +131,14 @@ void add_attention_gate(const PlanInputs& in, size_t layer, kernels::Elements at
 }
 
 kernels::AttentionBuffers attention_buffers(const PlanInputs& in, size_t layer) {
+  const gpu::Buffer& sinks = in.weights.layers[layer].attn_sinks;
   return {.rows = in.step.rows(),
           .block_table = in.step.block_table(),
           .q = whole(in.activations.q),
           .k_cache = whole(in.kv.layers[layer].keys),
           .v_cache = whole(in.kv.layers[layer].values),
-          .y = whole(in.activations.attended)};
+          .y = whole(in.activations.attended),
+          .sinks = sinks.size_bytes() > 0 ? whole(sinks) : gpu::Binding{}};
 }
 
 }  // namespace weft::backend

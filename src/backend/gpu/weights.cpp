@@ -435,6 +435,7 @@ Result<void> upload_attention(Uploader& uploader, const model::LayerSpec& spec,
   if (spec.attn_gate) {
     WEFT_ASSIGN(layer.attn_gate, uploader.matrix(*spec.attn_gate));
   }
+  WEFT_ASSIGN(layer.attn_sinks, uploader.vectors(std::array{spec.attn_sinks}));
   WEFT_ASSIGN(layer.attn_output, uploader.matrix(spec.attn_output, spec.attn_output_bias));
   return {};
 }

@@ -82,7 +82,8 @@ struct DeviceLayer {
   Norm attn_norm;
   MatrixStack qkv;
   std::optional<DeviceMatrix> attn_gate;
-  Norm qk_norm;  // q's weights and then k's
+  Norm qk_norm;            // q's weights and then k's
+  gpu::Buffer attn_sinks;  // f32 [heads], or empty
   DeviceMatrix attn_output;
   Norm attn_post_norm;
   Norm ffn_norm;

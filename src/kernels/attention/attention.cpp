@@ -36,6 +36,22 @@ void choose_rule(const Attention& shape, Variant& variant) {
   variant.overrides.push_back({"CAPPED", shape.soft_cap == 0 ? 0.0 : 1.0});
 }
 
+bool has_sinks(const AttentionBuffers& buffers) { return buffers.sinks.buffer != nullptr; }
+
+void choose_sinks(const AttentionBuffers& buffers, Variant& variant) {
+  variant.overrides.push_back({"SINKS", has_sinks(buffers) ? 1.0 : 0.0});
+}
+
+// Sinks come in when splits are put together, so that all have to be.
+void choose_left(const AttentionBuffers& buffers, Variant& variant) {
+  variant.overrides.push_back({"ALL_ARE_LEFT", has_sinks(buffers) ? 1.0 : 0.0});
+}
+
+// For the binding of sinks: what is read besides, where there are none.
+gpu::Binding sinks_or_queries(const AttentionBuffers& buffers) {
+  return has_sinks(buffers) ? buffers.sinks : buffers.q;
+}
+
 uint32_t shared_heads(const Attention& shape) { return shape.n_heads / shape.n_kv_heads; }
 
 // `unit`: what head_dim is a multiple of.
@@ -140,6 +156,7 @@ Dispatch split(gpu::Device& device, const Attention& shape, const AttentionBuffe
                const AttentionScratch& scratch, const SplitVariant& variant) {
   Variant shader = split_shader(device.info(), shape, variant);
   choose_rule(shape, shader);
+  choose_left(buffers, shader);
   const gpu::Pipeline pipeline = device.pipeline(compose(shader));
   const std::array bindings{buffers.rows,    buffers.block_table, buffers.q,     buffers.k_cache,
                             buffers.v_cache, scratch.acc,         scratch.stats, buffers.y};
@@ -165,10 +182,14 @@ Dispatch split(gpu::Device& device, const Attention& shape, const AttentionBuffe
 Dispatch combine(gpu::Device& device, const Attention& shape, const AttentionBuffers& buffers,
                  const AttentionScratch& scratch, const SplitVariant& variant) {
   const uint32_t words = shape.head_dim / 2;
-  const gpu::Pipeline pipeline = device.pipeline(compose({.kernel = "attention_combine",
-                                                          .constants = {{"kSplit", variant.keys}},
-                                                          .overrides = {{"WG", kCombineLanes}}}));
-  const std::array bindings{buffers.rows, scratch.acc, scratch.stats, buffers.y};
+  Variant shader{.kernel = "attention_combine",
+                 .constants = {{"kSplit", variant.keys}},
+                 .overrides = {{"WG", kCombineLanes}}};
+  choose_left(buffers, shader);
+  choose_sinks(buffers, shader);
+  const gpu::Pipeline pipeline = device.pipeline(compose(shader));
+  const std::array bindings{buffers.rows, scratch.acc, scratch.stats, buffers.y,
+                            sinks_or_queries(buffers)};
   return {
       .label = "attention_combine",
       .pipeline = pipeline,
@@ -181,7 +202,7 @@ Dispatch combine(gpu::Device& device, const Attention& shape, const AttentionBuf
       .count = Count::kRows,
       .x = {.fixed = ceil_div(shape.n_heads * words, kCombineLanes)},
       .y = {.count = Count::kRows},
-      .min_length = variant.keys + 1,
+      .min_length = has_sinks(buffers) ? 0 : variant.keys + 1,
       .bytes_per_count = row_bytes(shape)};
 }
 
@@ -189,10 +210,11 @@ Dispatch combine(gpu::Device& device, const Attention& shape, const AttentionBuf
 Dispatch over_tiles(gpu::Device& device, const Attention& shape, const AttentionBuffers& buffers,
                     const gpu::Binding& tiles, Variant variant, uint32_t pairs) {
   choose_rule(shape, variant);
+  choose_sinks(buffers, variant);
   const gpu::Pipeline pipeline = device.pipeline(compose(variant));
-  const std::array bindings{tiles,     buffers.rows,    buffers.block_table,
-                            buffers.q, buffers.k_cache, buffers.v_cache,
-                            buffers.y};
+  const std::array bindings{
+      tiles,           buffers.rows,    buffers.block_table, buffers.q,
+      buffers.k_cache, buffers.v_cache, buffers.y,           sinks_or_queries(buffers)};
   const uint32_t groups = ceil_div(kTileRows * shared_heads(shape), pairs);
   return {.label = "attention_tile",
           .pipeline = pipeline,

@@ -1,11 +1,13 @@
 // Causal attention over a paged KV cache: for each row and each of its query heads,
 //   y = softmax(scale * q . k[keys 0 to row's pos]) v
-// or over the last keys alone (a sliding window), with scores soft-capped or as they are,
+// or over the last keys alone (a sliding window), with scores soft-capped or as they are, and
+// perhaps with one score more in each head's softmax, its sink, which has no value,
 // where neighbouring query heads share a KV head (Ainslie et al., "GQA", 2023). The pages are read
 // in place, through the block table.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -33,6 +35,7 @@ struct AttentionBuffers {
   gpu::Binding k_cache;      // f16 [blocks, n_kv_heads, kBlockTokens, head_dim]
   gpu::Binding v_cache;      // the same
   gpu::Binding y;            // f32 [rows, n_heads, head_dim], but where said otherwise
+  gpu::Binding sinks;        // f32 [n_heads], or no buffer
 };
 
 // What the splits of attention_of_rows leave for its second dispatch.
@@ -80,6 +83,7 @@ inline constexpr uint32_t kMatrixHeadUnit = 16;
 [[nodiscard]] std::vector<double> attention_ref(std::span<const float> q,
                                                 std::span<const float> keys,
                                                 std::span<const float> values, double scale,
-                                                double soft_cap = 0);
+                                                double soft_cap = 0,
+                                                std::optional<double> sink = {});
 
 }  // namespace weft::kernels

@@ -10,6 +10,7 @@
 //! grid: x: a KV head's pairs, kPairs at a time, KV heads outermost; y: a tile, the last first, which has most keys
 //! import: step
 //! import: attention_rule
+//! import: sinks
 //! import: elements_f16
 //! import: place_chunks
 //! import: subgroup_matrix
@@ -44,6 +45,7 @@ var<immediate> p: Params;
 @group(0) @binding(4) var<storage, read> k_cache: array<vec4u>;
 @group(0) @binding(5) var<storage, read> v_cache: array<vec4u>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<T>>;  // [rows, n_heads * kHeadDim / 4], in chunks
+@group(0) @binding(7) var<storage, read> sinks: array<f32>;        // [n_heads]; not read unless SINKS
 
 var<workgroup> tile: array<vec4u, kScores + kPairs * kScoreStride>;
 var<workgroup> grew: u32;  // whether some pair of the workgroup has a new base
@@ -196,7 +198,10 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
     workgroupBarrier();
   }
 
-  let share = 1.0 / sum_of_pair(sum);
+  var sink = 0.0;
+  if (SINKS) { sink = sinks[kv_head * heads + pair % heads]; }
+  let end_of_softmax = with_sink(base / kLog2E, sum_of_pair(sum), sink);
+  let share = end_of_softmax.x / end_of_softmax.y;
   let first_column = (kv_head * heads + pair % heads) * kHeadDim;
   for (var j = 0u; j < kColumnMatrices; j++) {  //! unroll
     subgroupMatrixStore<row_major>(&tile, scores, acc[j], kScoreStride);

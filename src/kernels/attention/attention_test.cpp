@@ -17,7 +17,8 @@ namespace {
 struct Problem {
   Attention shape;
   std::vector<Row> rows;
-  std::vector<float> q;  // [rows, n_heads, head_dim]
+  std::vector<float> q;      // [rows, n_heads, head_dim]
+  std::vector<float> sinks;  // [n_heads], or none
   std::vector<std::vector<uint16_t>> sequence_keys,
       sequence_values;  // [seq][pos, kv_head, head_dim]
 };
@@ -77,7 +78,8 @@ std::vector<double> reference(const Problem& problem) {
     const auto head_y = attention_ref(
         std::span(problem.q).subspan(i * shape.head_dim, shape.head_dim),
         seen(problem, problem.sequence_keys, row, kv_head),
-        seen(problem, problem.sequence_values, row, kv_head), shape.scale, double{shape.soft_cap});
+        seen(problem, problem.sequence_values, row, kv_head), shape.scale, double{shape.soft_cap},
+        problem.sinks.empty() ? std::nullopt : std::optional<double>(problem.sinks[head]));
     y.insert(y.end(), head_y.begin(), head_y.end());
   }
   return y;
@@ -162,8 +164,10 @@ class AttentionTest : public KernelTest, public testing::WithParamInterface<Feat
     const size_t columns = size_t{shape.n_heads} * shape.head_dim;
     const TestBuffer y = matrix ? output<uint16_t>(chunks_size(problem.rows.size(), columns))
                                 : output<float>(problem.q.size());
-    const AttentionBuffers buffers{
+    const TestBuffer sinks = input(problem.sinks.empty() ? std::vector{0.0F} : problem.sinks);
+    AttentionBuffers buffers{
         .rows = rows, .block_table = table, .q = q, .k_cache = k, .v_cache = v, .y = y};
+    if (!problem.sinks.empty()) buffers.sinks = sinks;
     StepCounts counts{.rows = static_cast<uint32_t>(problem.rows.size())};
     for (const Row& row : problem.rows) counts.length = std::max(counts.length, row.pos + 1);
     if (by == By::kRows) {
@@ -311,6 +315,30 @@ TEST_P(AttentionTest, WindowsAndSoftCaps) {
     const Problem halves =
         with_rule(with_halves(random_problem({6, 2, 16}, rows_from(0, 110, 75))));
     for (const SubgroupMatrix& matrix : matrices()) {
+      expect_near(compute(halves, By::kTiles, scattered(halves), matrix), reference(halves),
+                  {.absolute = 0x1p-10});
+    }
+  }
+}
+
+// Sinks of no weight, of some, and of nearly all.
+TEST_P(AttentionTest, Sinks) {
+  const Heads heads{6, 2, 16};
+  const auto with_sinks = [](Problem problem) {
+    problem.sinks = {-1000, -2, 0, 1, 3, 60};
+    return problem;
+  };
+  for (const uint32_t window : {0U, 130U}) {
+    Problem single = with_sinks(
+        random_problem(heads, {{.pos = 700}, {.pos = 0, .seq = 1}, {.pos = 140, .seq = 2}}));
+    Problem many = with_sinks(random_problem(heads, rows_from(0, 110, 75)));
+    Problem halves = with_halves(many);
+    for (Problem* problem : {&single, &many, &halves}) problem->shape.window = window;
+    std::vector<SubgroupMatrix> one = matrices();  // stand-ins take long to compile
+    one.resize(std::min<size_t>(one.size(), 1));
+    expect_near(compute(single, By::kRows, scattered(single)), reference(single), rounding(single));
+    expect_near(compute(many, By::kTiles, scattered(many)), reference(many), rounding(many));
+    for (const SubgroupMatrix& matrix : one) {
       expect_near(compute(halves, By::kTiles, scattered(halves), matrix), reference(halves),
                   {.absolute = 0x1p-10});
     }

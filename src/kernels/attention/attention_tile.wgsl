@@ -1,6 +1,6 @@
 //! Causal attention of a tile of neighbouring rows of one sequence:
 //!   y[row, head] = softmax(scale * q . k[keys up to row, within its window]) v
-//! where scores may be soft-capped.
+//! where scores may be soft-capped, and a sink may be one more.
 //! A workgroup takes 64 (row, head) pairs whose heads share a KV head, and goes through the keys
 //! kKeys at a time with a running maximum (online softmax, Milakov and Gimelshein 2018). An
 //! invocation keeps kHeadDim / kParts elements of q and y of two pairs in registers, so that what
@@ -11,6 +11,7 @@
 //! grid: x: a KV head's pairs, 64 at a time, KV heads outermost; y: a tile
 //! import: step
 //! import: attention_rule
+//! import: sinks
 
 const kPairs = 64u;
 const kLanesOfPart = kPairs / 2u;  // each with pairs 2 i and 2 i + 1
@@ -36,6 +37,7 @@ var<immediate> p: Params;
 @group(0) @binding(4) var<storage, read> k_cache: array<vec2u>;
 @group(0) @binding(5) var<storage, read> v_cache: array<vec2u>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4f>;    // [rows, n_heads, kHeadDim / 4]
+@group(0) @binding(7) var<storage, read> sinks: array<f32>;        // [n_heads]; not read unless SINKS
 
 var<workgroup> k_tile: array<vec4f, kKeys * kHeadDim / 4u>;
 var<workgroup> v_tile: array<vec4f, kKeys * kHeadDim / 4u>;
@@ -137,8 +139,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     workgroupBarrier();
   }
+  var sink = vec2f();
+  if (SINKS) {
+    let head = kv_head * heads + pairs % heads;
+    sink = vec2f(sinks[head.x], sinks[head.y]);
+  }
+  let first_end = with_sink(largest.x, sum.x, sink.x);
+  let second_end = with_sink(largest.y, sum.y, sink.y);
   for (var i = 0u; i < kQuads; i++) {
-    if (pairs.x < n_pairs) { y[places.x + i] = first_acc[i] / sum.x; }
-    if (pairs.y < n_pairs) { y[places.y + i] = second_acc[i] / sum.y; }
+    if (pairs.x < n_pairs) { y[places.x + i] = first_acc[i] * first_end.x / first_end.y; }
+    if (pairs.y < n_pairs) { y[places.y + i] = second_acc[i] * second_end.x / second_end.y; }
   }
 }

@@ -7,3 +7,5 @@ fn activate(x: f32) -> f32 {
   let rest = series * exp(-z * z);  // 1 - erf(z)
   return 0.5 * x * select(2.0 - rest, rest, x < 0.0);
 }
+
+fn gated(gate: f32, up: f32) -> f32 { return activate(gate) * up; }

@@ -4,3 +4,5 @@ fn activate(x: f32) -> f32 {
   let u = 0.7978845608 * x * (1.0 + 0.044715 * x * x);
   return x / (1.0 + exp(min(-2.0 * u, 80.0)));
 }
+
+fn gated(gate: f32, up: f32) -> f32 { return activate(gate) * up; }

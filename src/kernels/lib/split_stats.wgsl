@@ -1,5 +1,5 @@
-//! What the kernels of splits leave for attention_combine. A row whose keys make a single split is not left: its
-//! result goes to y at once.
+//! What the kernels of splits leave for attention_combine. A row whose keys make a single split is not left, unless
+//! ALL_ARE_LEFT: its result goes to y at once.
 //! const kSplit: keys of a split
 
 struct Stats {
@@ -7,4 +7,6 @@ struct Stats {
   sum: f32,  // of exp(scale * q . k - max)
 }
 
-fn is_single_split(pos: u32) -> bool { return pos < kSplit; }
+override ALL_ARE_LEFT: bool;
+
+fn is_single_split(pos: u32) -> bool { return !ALL_ARE_LEFT && pos < kSplit; }

@@ -13,17 +13,20 @@ constexpr uint32_t kLanes = 64;
 Dispatch route(gpu::Device& device, const Route& shape, const RouteBuffers& buffers) {
   CHECK(shape.experts <= kMaxRouteExperts && shape.used <= kMaxRouteUsed);
   CHECK(shape.used > 0 && shape.used <= shape.experts);
-  const gpu::Pipeline pipeline =
-      device.pipeline(compose({.kernel = "route",
-                               .overrides = {{"WG", kLanes},
-                                             {"SIGMOID", shape.sigmoid ? 1.0 : 0.0},
-                                             {"NORMALIZED", shape.normalized ? 1.0 : 0.0}}}));
+  const bool is_sparse = shape.scores == Scores::kSparseMixer;
+  CHECK(!is_sparse || !shape.normalized);
+  const gpu::Pipeline pipeline = device.pipeline(
+      compose({.kernel = "route",
+               .overrides = {{"WG", kLanes},
+                             {"SIGMOID", shape.scores == Scores::kSigmoid ? 1.0 : 0.0},
+                             {"SPARSE", is_sparse ? 1.0 : 0.0},
+                             {"NORMALIZED", shape.normalized ? 1.0 : 0.0}}}));
   const std::array bindings{buffers.logits, buffers.choices};
   return {.label = "route",
           .pipeline = pipeline,
           .group = device.bind_group(pipeline, bindings, "route"),
-          .immediates =
-              Immediates(RouteParams{.rows = 0, .experts = shape.experts, .used = shape.used}),
+          .immediates = Immediates(RouteParams{
+              .rows = 0, .experts = shape.experts, .used = shape.used, .reach = kMixerReach}),
           .count = Count::kRows,
           .x = {.count = Count::kRows},
           .bytes_per_count = uint64_t{4} * shape.experts + uint64_t{8} * shape.used};

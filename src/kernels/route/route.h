@@ -1,6 +1,8 @@
 // Chooses each row's experts: those of the largest logits (the first of equal ones), with weights
 //   score(l_e), or score(l_e) / sum over the chosen of score,
-// where score is softmax over all experts, or the sigmoid of each logit by itself.
+// where score is softmax over all experts, or the sigmoid of each logit by itself. Or, by
+// SparseMixer (arXiv 2409.12136), each has the softmax over those not chosen before it whose logit
+// l is near its own, m: (m - l) / max(|l|, m) <= kMixerReach.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +23,15 @@ struct ExpertChoice {
 inline constexpr uint32_t kMaxRouteExperts = 1024;
 inline constexpr uint32_t kMaxRouteUsed = 64;
 
+inline constexpr float kMixerReach = 0.02F;
+
+enum class Scores : uint8_t { kSoftmax, kSigmoid, kSparseMixer };
+
 struct Route {
   uint32_t experts;  // at most kMaxRouteExperts
   uint32_t used;     // 1 to experts, at most kMaxRouteUsed
-  bool sigmoid = false;
-  bool normalized = false;
+  Scores scores = Scores::kSoftmax;
+  bool normalized = false;  // not with kSparseMixer
 };
 
 struct RouteBuffers {

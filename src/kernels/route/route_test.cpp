@@ -8,8 +8,9 @@ namespace {
 class RouteTest : public KernelTest {
  protected:
   void expect_right(const Route& shape, const std::vector<float>& logits) {
-    SCOPED_TRACE(testing::Message() << shape.used << " of " << shape.experts << ", sigmoid "
-                                    << shape.sigmoid << ", normalized " << shape.normalized);
+    SCOPED_TRACE(testing::Message()
+                 << shape.used << " of " << shape.experts << ", scores "
+                 << static_cast<int>(shape.scores) << ", normalized " << shape.normalized);
     const size_t rows = logits.size() / shape.experts;
     const TestBuffer x = input(logits);
     const TestBuffer y = output<ExpertChoice>(rows * shape.used);
@@ -39,13 +40,13 @@ TEST_F(RouteTest, IsWhatTheFormulaSays) {
   } kShapes[] = {{1, 1}, {5, 2}, {63, 4}, {64, 64}, {65, 3}, {128, 8}, {1024, 10}};
   for (const auto& [experts, used] : kShapes) {
     const std::vector<float> logits = random_floats(size_t{3} * experts, experts, -8, 8);
-    for (const bool sigmoid : {false, true}) {
+    for (const Scores scores : {Scores::kSoftmax, Scores::kSigmoid}) {
       for (const bool normalized : {false, true}) {
-        expect_right(
-            {.experts = experts, .used = used, .sigmoid = sigmoid, .normalized = normalized},
-            logits);
+        expect_right({.experts = experts, .used = used, .scores = scores, .normalized = normalized},
+                     logits);
       }
     }
+    expect_right({.experts = experts, .used = used, .scores = Scores::kSparseMixer}, logits);
   }
 }
 

@@ -13,6 +13,7 @@ constexpr uint32_t kLanes = 128;
 
 Dispatch swiglu(gpu::Device& device, const Swiglu& shape, const SwigluBuffers& buffers) {
   CHECK(shape.cols % 4 == 0);
+  CHECK(shape.gated || shape.activation != Activation::kClampedSwiglu);
   Variant variant{.kernel = "swiglu",
                   .imports = {{"activation", wgsl_name(shape.activation)}},
                   .overrides = {{"WG", kLanes}, {"GATED", shape.gated ? 1.0 : 0.0}}};

@@ -1,4 +1,5 @@
-// y = activate(gate) * up, elementwise: SwiGLU, or GeGLU. Or y = activate(up), without a gate.
+// y = activate(gate) * up, elementwise: SwiGLU, or GeGLU; Activation has another of both. Or
+// y = activate(up), without a gate.
 // Shazeer, "GLU Variants Improve Transformer" (2020).
 #pragma once
 

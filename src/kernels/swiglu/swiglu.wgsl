@@ -1,4 +1,4 @@
-//! y = activate(gate) * up; a row of gate_up has gate and then up. Without gate: y = activate(up).
+//! y = gated(gate, up), mostly activate(gate) * up; a row of gate_up has gate and then up. Without gate: y = activate(up).
 //! grid: x covers the quads of a row of y, y: a row
 //! import: activation
 //! import: elements
@@ -21,7 +21,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (quad >= p.quads) { return; }
   let first = select(1u, 2u, GATED) * group.y * p.quads + quad;
   let x = gate_up[first];
-  var value = vec4f(activate(x.x), activate(x.y), activate(x.z), activate(x.w));
-  if (GATED) { value *= gate_up[first + p.quads]; }
+  var value: vec4f;
+  if (GATED) {
+    let up = gate_up[first + p.quads];
+    value = vec4f(gated(x.x, up.x), gated(x.y, up.y), gated(x.z, up.z), gated(x.w, up.w));
+  } else {
+    value = vec4f(activate(x.x), activate(x.y), activate(x.z), activate(x.w));
+  }
   y[place(group.y, 4u * quad, 4u * p.quads) / 4u] = elements(value);
 }

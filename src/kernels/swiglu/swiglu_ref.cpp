@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -18,6 +19,12 @@ std::vector<double> swiglu_ref(std::span<const float> gate, std::span<const floa
                                Activation activation) {
   std::vector<double> y;
   for (size_t i = 0; i < gate.size(); ++i) {
+    if (activation == Activation::kClampedSwiglu) {
+      const double g = std::min(static_cast<double>(gate[i]), 7.0);
+      const double u = std::clamp(static_cast<double>(up[i]), -7.0, 7.0);
+      y.push_back(g / (1 + std::exp(-1.702 * g)) * (u + 1));
+      continue;
+    }
     y.push_back(activate(activation, gate[i]) * up[i]);
   }
   return y;

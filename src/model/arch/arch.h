@@ -34,6 +34,6 @@ struct Architecture {
 // One a file of this folder.
 extern const Architecture kLlama, kQwen2, kQwen3, kGemma, kGemma2, kGemma3, kPhi3, kOlmo2,
     kStableLm, kGptNeox, kGpt2, kPhi2, kFalcon, kStarcoder2, kCommandR, kSmolLm3, kGranite,
-    kMixtral, kQwen3Moe, kQwen35, kGptJ;
+    kMixtral, kQwen3Moe, kGptOss, kQwen2Moe, kOlmoe, kPhiMoe, kGraniteMoe, kQwen35, kGptJ;
 
 }  // namespace weft::model

@@ -94,7 +94,8 @@ Result<Attention> read_attention(Source& source, const ModelSpec& spec, const Re
     WEFT_ASSIGN(attention.rope, read_rope(source, {.pairs = attention.rope.pairs,
                                                    .head_dim = attention.head_dim,
                                                    .default_base = recipe.rope_base,
-                                                   .default_part = recipe.rope_part}));
+                                                   .default_part = recipe.rope_part,
+                                                   .yarn_truncates = recipe.yarn_truncates}));
   }
   const double usual = 1.0 / std::sqrt(static_cast<double>(attention.head_dim));
   WEFT_ASSIGN(attention.scale, source.positive("attention.scale", static_cast<float>(usual)));
@@ -305,7 +306,7 @@ Result<void> read_layers(Source& source, const Recipe& recipe, ModelSpec& spec) 
       layer.attention = attention;
       WEFT_TRY(read_attention_weights(source, recipe, i, spec.embd, layer));
     }
-    WEFT_TRY(is_sparse ? read_experts(source, i, spec.embd, layer)
+    WEFT_TRY(is_sparse ? read_experts(source, *recipe.routing, i, spec.embd, layer)
                        : read_mlp(source, i, spec.embd, layer));
     spec.layers.push_back(std::move(layer));
   }
@@ -359,9 +360,10 @@ Result<ModelSpec> read_decoder(Source& source, const Recipe& recipe) {
   ModelSpec spec{.norm = recipe.norm};
   WEFT_ASSIGN(spec.context, source.count("context_length", kAny));
   WEFT_ASSIGN(spec.embd, source.count("embedding_length", kAny));
-  const bool is_rms = recipe.norm == NormKind::kRms;
-  WEFT_ASSIGN(spec.norm_eps, source.positive(is_rms ? "attention.layer_norm_rms_epsilon"
-                                                    : "attention.layer_norm_epsilon"));
+  const std::string_view usual_eps = recipe.norm == NormKind::kRms
+                                         ? "attention.layer_norm_rms_epsilon"
+                                         : "attention.layer_norm_epsilon";
+  WEFT_ASSIGN(spec.norm_eps, source.positive(recipe.eps_key.empty() ? usual_eps : recipe.eps_key));
   WEFT_ASSIGN(spec.vocab, read_vocab(source));
   WEFT_ASSIGN(spec.token_embd, source.matrix("token_embd.weight", spec.vocab, spec.embd));
   WEFT_TRY(read_layers(source, recipe, spec));

@@ -15,11 +15,18 @@ enum class QkvRows : uint8_t {
   kByKvHead,         // for each KV head: its query heads, its k, its v
 };
 
+// How gate and up of an expert lie in one tensor, `ffn_gate_up_exps`.
+enum class FusedRows : uint8_t {
+  kHalves,       // all rows of gate, all rows of up
+  kAlternating,  // a row of gate, a row of up, ...
+};
+
 // How a mixture chooses; `shared`: besides its experts there is one for all rows.
 struct Routing {
   Router router = Router::kSoftmax;
   bool normalized = true;
   bool shared = false;
+  FusedRows fused = FusedRows::kHalves;  // where there is such a tensor
 };
 
 // Reads what a layer has in place of attention; false where it has attention.
@@ -30,8 +37,9 @@ struct Recipe {
   NormKind norm = NormKind::kRms;
   RopePairs gguf_pairs = RopePairs::kHalf;
   RopePairs hf_pairs = RopePairs::kHalf;
-  float rope_base = 10000;  // where the file names none
-  float rope_part = 1;      // of a head that is rotated, where the file does not say
+  float rope_base = 10000;     // where the file names none
+  float rope_part = 1;         // of a head that is rotated, where the file does not say
+  bool yarn_truncates = true;  // whether YaRN's ramp has whole bounds, where the file does not say
   bool rotates = true;
   Activation activation = Activation::kSilu;  // where the file does not say: GGUF files never do
   bool gated = true;
@@ -40,6 +48,7 @@ struct Recipe {
       true;  // attn_norm and ffn_norm must be there; a parallel layer needs no ffn_norm
   std::string_view ffn_norm = "ffn_norm";  // its tensor
   bool post_norms = false;
+  std::string_view eps_key = {};     // of the norms; empty: what the kind of norm implies
   bool attn_gate = false;            // attn_q has q and gate of a head behind each other
   MixerReader read_mixer = nullptr;  // null: all layers have attention
   QkNorm qk_norm = QkNorm::kNone;

@@ -17,9 +17,9 @@ namespace weft::model {
 [[nodiscard]] Result<bool> has_router(const Source& source, uint32_t index);
 
 // Router and experts of `layer`, whose mlp.mixture says their shapes, and the matrices of the
-// shared expert where mlp.ff is not 0. Experts lie one below the other in tensors "ffn_up_exps", or
-// each in a tensor of its own, "ffn_up.7".
-[[nodiscard]] Result<void> read_experts(Source& source, uint32_t index, uint32_t embd,
-                                        LayerSpec& layer);
+// shared expert where mlp.ff is not 0. Experts lie one below the other in tensors "ffn_up_exps",
+// with gate and up together in "ffn_gate_up_exps", or each in a tensor of its own, "ffn_up.7".
+[[nodiscard]] Result<void> read_experts(Source& source, const Routing& routing, uint32_t index,
+                                        uint32_t embd, LayerSpec& layer);
 
 }  // namespace weft::model

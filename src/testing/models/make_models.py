@@ -16,11 +16,13 @@ import torch
 import transformers
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
+from safetensors.torch import save_file as save_tensors
 from safetensors.torch import save_file as save_torch_file
 
 HERE = pathlib.Path(__file__).resolve().parent
 VOCAB, HIDDEN, FF, LAYERS, HEADS, KV_HEADS, CONTEXT = 96, 32, 40, 2, 4, 2, 64
 PROMPT_LENGTHS = (1, 7, 19)
+MXFP4 = gguf.GGMLQuantizationType.MXFP4
 
 BASE = dict(vocab_size=VOCAB, hidden_size=HIDDEN, intermediate_size=FF, num_hidden_layers=LAYERS,
             num_attention_heads=HEADS, max_position_embeddings=CONTEXT, bos_token_id=0,
@@ -44,6 +46,11 @@ QWEN35 = dict(GROUPED, num_hidden_layers=4, head_dim=32, intermediate_size=64,
                                    mrope_interleaved=True))
 VISION = dict(depth=1, hidden_size=8, intermediate_size=8, num_heads=2, patch_size=2,
               out_hidden_size=HIDDEN, num_position_embeddings=4)
+
+GPT_OSS = dict(GROUPED, num_local_experts=5, num_experts_per_tok=2, head_dim=12, sliding_window=5,
+               rope_parameters=dict(rope_type="yarn", rope_theta=15000.0, factor=4.0, beta_fast=32.0,
+                                    beta_slow=1.0, truncate=False,
+                                    original_max_position_embeddings=16))
 
 # Architecture of Transformers, arguments of its configuration.
 MODELS = {
@@ -84,6 +91,17 @@ MODELS = {
     "mixtral": ("Mixtral", dict(GROUPED, num_local_experts=5, num_experts_per_tok=2)),
     "qwen3moe": ("Qwen3Moe", dict(GROUPED, num_experts=7, num_experts_per_tok=3, head_dim=12,
                                   moe_intermediate_size=24, norm_topk_prob=True)),
+    "qwen2moe": ("Qwen2Moe", dict(GROUPED, num_experts=6, num_experts_per_tok=3,
+                                  moe_intermediate_size=24, shared_expert_intermediate_size=36,
+                                  norm_topk_prob=False)),
+    "olmoe": ("Olmoe", dict(GROUPED, num_experts=6, num_experts_per_tok=3)),
+    "phimoe": ("Phimoe", dict(GROUPED, num_local_experts=5, num_experts_per_tok=2,
+                              attention_bias=True, lm_head_bias=True)),
+    "granitemoe": ("GraniteMoe", dict(GROUPED, num_local_experts=5, num_experts_per_tok=2,
+                                      embedding_multiplier=3.0, attention_multiplier=0.2,
+                                      residual_multiplier=0.5, logits_scaling=2.0)),
+    "gpt-oss": ("GptOss", dict(GPT_OSS, hidden_size=64, intermediate_size=64)),
+    "gpt-oss-bf16": ("GptOss", GPT_OSS),
     "qwen35": ("Qwen3_5Text", QWEN35),
     "qwen35-vision": ("Qwen3_5", dict(
         text_config=dict(QWEN35, linear_num_value_heads=2, linear_conv_kernel_dim=3),
@@ -144,6 +162,14 @@ GGUF = {
     "smollm3": ("SMOLLM3", lambda c: {}),
     "mixtral": ("LLAMA", lambda c: {}),
     "qwen3moe": ("QWEN3MOE", lambda c: {"expert_feed_forward_length": c.moe_intermediate_size}),
+    "qwen2moe": ("QWEN2MOE", lambda c: {
+        "expert_feed_forward_length": c.moe_intermediate_size,
+        "expert_shared_feed_forward_length": c.shared_expert_intermediate_size}),
+    "olmoe": ("OLMOE", lambda c: {}),
+    "phimoe": ("PHIMOE", lambda c: {}),
+    "gpt-oss": ("GPT_OSS", lambda c: {"attention.sliding_window": c.sliding_window,
+                                      "expert_feed_forward_length": c.intermediate_size}),
+    "granitemoe": ("GRANITE_MOE", lambda c: GGUF["granite"][1](c)),
     "granite": ("GRANITE", lambda c: {"embedding_scale": c.embedding_multiplier,
                                       "residual_scale": c.residual_multiplier,
                                       "attention.scale": c.attention_multiplier,
@@ -154,7 +180,7 @@ GGUF = {
         "ssm.inner_size": c.linear_value_head_dim * c.linear_num_value_heads,
         "full_attention_interval": 4, "rope.dimension_sections": [2, 1, 1, 0]}),
 }
-PERMUTED = ("LLAMA", "GRANITE", "SMOLLM3")
+PERMUTED = ("LLAMA", "GRANITE", "GRANITE_MOE", "SMOLLM3")
 
 
 def common_keys(c):
@@ -269,10 +295,33 @@ def gguf_tensor(name, array, c, arch):
     return array
 
 
+def with_split_gates(arrays):
+    """Tensors with gate and up of all experts become one for each, as converters name them."""
+    split = {}
+    for name, array in arrays.items():
+        stem = name.removesuffix("_bias")
+        suffix = ".weight" if stem == name else ".bias"
+        if stem.endswith("experts.gate_up_proj"):  # alternating, transposed
+            rows = array if suffix == ".bias" else array.swapaxes(1, 2)
+            split[stem.replace("gate_up", "gate") + suffix] = rows[:, ::2]
+            split[stem.replace("gate_up", "up") + suffix] = rows[:, 1::2]
+        elif stem.endswith("experts.down_proj"):
+            split[stem + suffix] = array if suffix == ".bias" else array.swapaxes(1, 2)
+        elif name.endswith(".input_linear.weight"):
+            experts = name.replace("input_linear", "experts.{}")
+            ff = array.shape[1] // 2
+            split[experts.format("w1")], split[experts.format("w3")] = array[:, :ff], array[:, ff:]
+        elif name.endswith(".output_linear.weight"):
+            split[name.replace("output_linear", "experts.w2")] = array
+        else:
+            split[name + ".weight" if name.endswith(".sinks") else name] = array
+    return split
+
+
 def with_merged_experts(arrays):
     """Matrices of one layer's experts become one array, named as the converter names it."""
     merged, parts = {}, {}
-    for name, array in arrays.items():
+    for name, array in with_split_gates(arrays).items():
         part = re.fullmatch(r"(.*\.experts\.)(\d+)\.(.*)", name)
         if part is None:
             merged[name] = array
@@ -314,7 +363,12 @@ def save_gguf(name, model, folder):
         mapped = theirs.replace(".dt_bias", ".dt_proj.bias")  # as the converter calls it
         ours = names.get_name(mapped, try_suffixes=(".weight", ".bias"))
         assert ours is not None, theirs
-        if array.ndim == 1 or ours.endswith(("ffn_gate_inp.weight", "ssm_conv1d.weight")):
+        if ours.endswith("_shexp.weight") and array.shape[0] == 1:
+            array = array[0]
+        if name == "gpt-oss" and ours.endswith("_exps.weight"):
+            writer.add_tensor(ours, gguf.quants.quantize(np.ascontiguousarray(array), MXFP4),
+                              raw_dtype=MXFP4)
+        elif array.ndim == 1 or ours.endswith((".bias", "ffn_gate_inp.weight", "ssm_conv1d.weight")):
             writer.add_tensor(ours, array)
         else:
             bits = torch.from_numpy(np.ascontiguousarray(array)).bfloat16().view(torch.uint8).numpy()
@@ -330,6 +384,39 @@ def save_gguf(name, model, folder):
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+# --- MXFP4 ----------------------------------------------------------------------------------------
+
+def round_experts(model):
+    """Experts whose weights MXFP4 holds exactly."""
+    for name, p in model.named_parameters():
+        if p.dim() == 3:
+            rows = np.ascontiguousarray(p.detach().swapaxes(1, 2).numpy())
+            rounded = gguf.quants.dequantize(gguf.quants.quantize(rows, MXFP4), MXFP4)
+            p.data.copy_(torch.from_numpy(rounded).swapaxes(1, 2))
+
+
+def save_experts_as_mxfp4(folder):
+    """In the folder, as OpenAI's: blocks [experts, rows, blocks, 16] with two neighbours a byte, the
+    first in its low half, and scales beside them."""
+    tensors = {}
+    for name, tensor in load_file(folder / "model.safetensors").items():
+        if tensor.dim() < 3:
+            tensors[name] = tensor
+            continue
+        rows = np.ascontiguousarray(tensor.float().swapaxes(1, 2).numpy())
+        blocks = gguf.quants.quantize(rows, MXFP4).reshape(*rows.shape[:2], -1, 17)
+        halves = blocks[..., 1:]  # elements 0 to 15 in the low halves, 16 to 31 in the high ones
+        elements = np.concatenate([halves & 15, halves >> 4], axis=-1)
+        pairs = elements[..., ::2] | elements[..., 1::2] << 4
+        tensors[name + "_blocks"] = torch.from_numpy(pairs)
+        tensors[name + "_scales"] = torch.from_numpy(np.ascontiguousarray(blocks[..., 0]))
+    save_tensors(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "mxfp4", "modules_to_not_convert": [
+        "model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
 def save_logits(model, folder):
@@ -388,6 +475,8 @@ def make(name):
     torch.manual_seed(0)
     model = model_class(config).eval().float()
     fill(model)
+    if name == "gpt-oss":
+        round_experts(model)
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     save_logits(model, folder)
@@ -396,6 +485,8 @@ def make(name):
     if name == "qwen35-vision":
         add_mtp(folder)
     save_gguf(name, model, folder)
+    if name == "gpt-oss":
+        save_experts_as_mxfp4(folder)
     if name == "llama3":
         save_tokenizer(model.float(), folder)
 
