@@ -155,6 +155,7 @@ class Converter {
         spec_(spec),
         first_(first_with_attention(spec)),
         sparse_(first_with_experts(spec)),
+        delta_net_(first_delta_net(spec)),
         file_(folder, architecture.gguf, architecture.layout) {}
 
   Result<GgufImage> convert() {
@@ -214,18 +215,19 @@ class Converter {
     if (window != 0 || architecture_.gguf == "phi3") set("attention.sliding_window", window);
   }
 
-  // A layer with a mixture has no use for the width that all families state.
+  // A layer with a mixture has no use for the width that nearly all families state.
   Result<void> set_widths() {
     uint32_t ff = first_.mlp.ff;
     if (sparse_ != nullptr) {
-      WEFT_ASSIGN(ff, file_.u32("feed_forward_length"));
+      const bool is_stated = file_.has("feed_forward_length");
+      WEFT_ASSIGN(ff, is_stated ? file_.u32("feed_forward_length") : 0U);
       const Mixture& mixture = *sparse_->mlp.mixture;
       set("expert_count", mixture.experts);
       set("expert_used_count", mixture.used);
       set("expert_feed_forward_length", mixture.ff);
       if (sparse_->mlp.ff != 0) set("expert_shared_feed_forward_length", sparse_->mlp.ff);
     }
-    set("feed_forward_length", ff);
+    if (ff != 0) set("feed_forward_length", ff);
     return {};
   }
 
@@ -357,7 +359,9 @@ class Converter {
                   .to_f32 = !is_quantizable(tensor),
                   .offset = has("norm.weight") && !has(".ssm_norm.") ? rows.norm_offset : 0,
                   .is_logarithm = has(".ssm_a") && !has(".ssm_alpha.")};
-    if (const DeltaNet* net = first_delta_net(spec_)) change.heads = head_move(tensor.name, *net);
+    if (rows.deals_v_heads && delta_net_ != nullptr) {
+      change.heads = head_move(tensor.name, *delta_net_);
+    }
     if (rows.permutes_qk && has(".attn_q.")) change.permute_heads = attention.n_heads;
     if (rows.permutes_qk && has(".attn_k.")) change.permute_heads = attention.n_kv_heads;
     if (rows.groups_qkv && has(".attn_qkv.")) {
@@ -370,7 +374,8 @@ class Converter {
   const Architecture& architecture_;
   const ModelSpec& spec_;
   const LayerSpec& first_;
-  const LayerSpec* sparse_;  // the first with a mixture, or null
+  const LayerSpec* sparse_;    // the first with a mixture, or null
+  const DeltaNet* delta_net_;  // likewise
   HfModel file_;
   GgufImage image_;
 };

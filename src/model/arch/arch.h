@@ -12,9 +12,10 @@ namespace weft::model {
 
 // How a GGUF file's tensors differ from those of a folder, but for their names and HfLayout.
 struct GgufRows {
-  bool permutes_qk = false;  // RoPE's pairs, half a head apart in q and k, become neighbours
-  bool groups_qkv = false;   // attn_qkv: a group for each KV head becomes all q, all k, all v
-  float norm_offset = 0;     // added to the weights of norms
+  bool permutes_qk = false;    // RoPE's pairs, half a head apart in q and k, become neighbours
+  bool groups_qkv = false;     // attn_qkv: a group for each KV head becomes all q, all k, all v
+  float norm_offset = 0;       // added to the weights of norms
+  bool deals_v_heads = false;  // heads of v of Gated DeltaNet: HeadMove
 };
 
 struct Architecture {
@@ -34,6 +35,7 @@ struct Architecture {
 // One a file of this folder.
 extern const Architecture kLlama, kQwen2, kQwen3, kGemma, kGemma2, kGemma3, kPhi3, kOlmo2,
     kStableLm, kGptNeox, kGpt2, kPhi2, kFalcon, kStarcoder2, kCommandR, kSmolLm3, kGranite,
-    kMixtral, kQwen3Moe, kGptOss, kQwen2Moe, kOlmoe, kPhiMoe, kGraniteMoe, kQwen35, kGptJ;
+    kMixtral, kQwen3Moe, kGptOss, kQwen2Moe, kOlmoe, kPhiMoe, kGraniteMoe, kQwen35, kQwen35Moe,
+    kQwen3Next, kGptJ;
 
 }  // namespace weft::model

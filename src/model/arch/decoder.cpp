@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "formats/quote.h"
+#include "model/arch/made_weights.h"
 #include "model/arch/mixture.h"
 #include "model/rope.h"
 
@@ -150,15 +151,11 @@ Qkv split_qkv(Source& source, const Recipe& recipe, Weight all, const Attention&
 
 // Of 2 * n_heads heads of rows in `all`, those with an index of 2 * i + first.
 Weight every_other_head(Source& source, const Weight& all, const Attention& a, uint32_t first) {
-  Weight half = rows_of(all, 0, a.n_heads * a.head_dim);
-  const std::span<std::byte> made = source.make(half.tensor.data.size());
-  const size_t head_bytes = made.size() / a.n_heads;
+  std::vector<Rows> rows;
   for (uint32_t head = 0; head < a.n_heads; ++head) {
-    std::ranges::copy(all.tensor.data.subspan((2 * head + first) * head_bytes, head_bytes),
-                      made.begin() + static_cast<ptrdiff_t>(head * head_bytes));
+    rows.push_back({.first = (2 * head + first) * a.head_dim, .count = a.head_dim});
   }
-  half.tensor.data = made;
-  return half;
+  return made_of_rows(source, all, rows);
 }
 
 Result<void> read_qkv(Source& source, const Recipe& recipe, uint32_t index, uint32_t embd,
@@ -280,6 +277,16 @@ Result<uint32_t> read_layer_count(Source& source) {
   return all - ahead;
 }
 
+// Of MLPs. Models of mixtures alone need not say it.
+Result<uint32_t> read_width(const Source& source, const Recipe& recipe, uint32_t embd) {
+  constexpr std::string_view kKey = "feed_forward_length";
+  const bool has_mixture = recipe.routing && source.has("expert_feed_forward_length");
+  if (has_mixture && !source.has(kKey)) return 0U;
+  const auto usual = recipe.ff_of_embd == 0 ? std::optional<uint32_t>()
+                                            : recipe.ff_of_embd * std::min(embd, kAny / 8);
+  return source.count(kKey, kAny / 2, usual);
+}
+
 Result<void> read_layers(Source& source, const Recipe& recipe, ModelSpec& spec) {
   WEFT_ASSIGN(const Attention attention, read_attention(source, spec, recipe));
   if (attention.rope.max_context != 0) {
@@ -287,9 +294,7 @@ Result<void> read_layers(Source& source, const Recipe& recipe, ModelSpec& spec) 
   }
   Mlp mlp{.activation = Activation::kSilu, .ff = 0, .gated = recipe.gated};
   WEFT_ASSIGN(mlp.activation, read_activation(source, recipe));
-  const auto usual_ff = recipe.ff_of_embd == 0 ? std::optional<uint32_t>()
-                                               : recipe.ff_of_embd * std::min(spec.embd, kAny / 8);
-  WEFT_ASSIGN(mlp.ff, source.count("feed_forward_length", kAny / 2, usual_ff));
+  WEFT_ASSIGN(mlp.ff, read_width(source, recipe, spec.embd));
   WEFT_ASSIGN(const Mlp sparse, read_sparse_mlp(source, recipe, mlp));
   WEFT_ASSIGN(const uint32_t n_layers, read_layer_count(source));
   for (uint32_t i = 0; i < n_layers; ++i) {

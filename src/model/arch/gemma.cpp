@@ -6,7 +6,7 @@
 
 #include "model/arch/arch.h"
 #include "model/arch/decoder.h"
-#include "model/arch/made_vectors.h"
+#include "model/arch/made_weights.h"
 #include "model/rope.h"
 
 namespace weft::model {

@@ -44,6 +44,9 @@ QWEN35 = dict(GROUPED, num_hidden_layers=4, head_dim=32, intermediate_size=64,
               rope_parameters=dict(rope_type="default", rope_theta=10000.0,
                                    partial_rotary_factor=0.25, mrope_section=[2, 1, 1],
                                    mrope_interleaved=True))
+EXPERTS = dict(num_experts=7, num_experts_per_tok=3, moe_intermediate_size=24,
+               shared_expert_intermediate_size=36)
+NEXT_ROPE = dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.25)
 VISION = dict(depth=1, hidden_size=8, intermediate_size=8, num_heads=2, patch_size=2,
               out_hidden_size=HIDDEN, num_position_embeddings=4)
 
@@ -106,9 +109,13 @@ MODELS = {
     "qwen35-vision": ("Qwen3_5", dict(
         text_config=dict(QWEN35, linear_num_value_heads=2, linear_conv_kernel_dim=3),
         vision_config=VISION)),
+    "qwen35moe": ("Qwen3_5MoeText", dict(
+        {k: v for k, v in QWEN35.items() if k != "intermediate_size"}, **EXPERTS)),
+    "qwen3next": ("Qwen3Next", dict(QWEN35, **EXPERTS, rope_parameters=NEXT_ROPE)),
 }
 MODEL_CLASSES = {"Gemma3Text": "Gemma3ForCausalLM", "GPT2": "GPT2LMHeadModel",
                  "Qwen3_5Text": "Qwen3_5ForCausalLM",
+                 "Qwen3_5MoeText": "Qwen3_5MoeForCausalLM",
                  "Qwen3_5": "Qwen3_5ForConditionalGeneration"}
 
 
@@ -130,6 +137,19 @@ def fill(model):
 
 
 # --- GGUF -----------------------------------------------------------------------------------------
+
+def delta_net_keys(c):
+    return {"ssm.conv_kernel": c.linear_conv_kernel_dim, "ssm.state_size": c.linear_key_head_dim,
+            "ssm.group_count": c.linear_num_key_heads,
+            "ssm.time_step_rank": c.linear_num_value_heads,
+            "ssm.inner_size": c.linear_value_head_dim * c.linear_num_value_heads,
+            "full_attention_interval": 4}
+
+
+def shared_expert_keys(c):
+    return {"expert_feed_forward_length": c.moe_intermediate_size,
+            "expert_shared_feed_forward_length": c.shared_expert_intermediate_size}
+
 
 # Architecture in GGUF, and keys that follow from the configuration and not from its common fields.
 GGUF = {
@@ -174,11 +194,11 @@ GGUF = {
                                       "residual_scale": c.residual_multiplier,
                                       "attention.scale": c.attention_multiplier,
                                       "logit_scale": c.logits_scaling}),
-    "qwen35": ("QWEN35", lambda c: {
-        "ssm.conv_kernel": c.linear_conv_kernel_dim, "ssm.state_size": c.linear_key_head_dim,
-        "ssm.group_count": c.linear_num_key_heads, "ssm.time_step_rank": c.linear_num_value_heads,
-        "ssm.inner_size": c.linear_value_head_dim * c.linear_num_value_heads,
-        "full_attention_interval": 4, "rope.dimension_sections": [2, 1, 1, 0]}),
+    "qwen35": ("QWEN35", lambda c: {**delta_net_keys(c),
+                                    "rope.dimension_sections": [2, 1, 1, 0]}),
+    "qwen35moe": ("QWEN35MOE", lambda c: {**delta_net_keys(c), **shared_expert_keys(c),
+                                          "rope.dimension_sections": [2, 1, 1, 0]}),
+    "qwen3next": ("QWEN3NEXT", lambda c: {**delta_net_keys(c), **shared_expert_keys(c)}),
 }
 PERMUTED = ("LLAMA", "GRANITE", "GRANITE_MOE", "SMOLLM3")
 
@@ -256,16 +276,18 @@ def tiled(array, c, head_dim, axis=0):
     return array.reshape(shape).swapaxes(axis, axis + 1).reshape(array.shape)
 
 
-def qwen35_tensor(name, array, c):
+def delta_net_tensor(name, array, c, arch):
     """The same for what belongs to Gated DeltaNet."""
-    keys = 2 * c.linear_num_key_heads * c.linear_key_head_dim
     part = name.split(".linear_attn.")[1]
     if part.startswith("conv1d"):
         array = array.squeeze(1)
-    if part.startswith(("conv1d", "in_proj_qkv")):
-        return np.concatenate([array[:keys], tiled(array[keys:], c, c.linear_value_head_dim)])
     if part == "A_log":
         array = -np.exp(array)
+    if arch == "QWEN3NEXT":
+        return array
+    keys = 2 * c.linear_num_key_heads * c.linear_key_head_dim
+    if part.startswith(("conv1d", "in_proj_qkv")):
+        return np.concatenate([array[:keys], tiled(array[keys:], c, c.linear_value_head_dim)])
     if part in ("A_log", "dt_bias", "in_proj_a.weight", "in_proj_b.weight"):
         return tiled(array, c, 1)
     if part.startswith("in_proj_z"):
@@ -281,11 +303,11 @@ def gguf_tensor(name, array, c, arch):
         array = permuted(array, c.num_attention_heads)
     if arch in PERMUTED and ".k_proj." in name:
         array = permuted(array, c.num_key_value_heads)
-    if arch.startswith(("GEMMA", "QWEN35")) and name.endswith("norm.weight") and (
+    if arch.startswith(("GEMMA", "QWEN35", "QWEN3NEXT")) and name.endswith("norm.weight") and (
             ".linear_attn." not in name):
         array = array + 1
     if ".linear_attn." in name:
-        array = qwen35_tensor(name, array, c)
+        array = delta_net_tensor(name, array, c, arch)
     if arch == "GPTNEOX" and "query_key_value" in name:
         array = behind_each_other(array, c.num_attention_heads, 1)
     if arch == "FALCON" and "query_key_value" in name and c.new_decoder_architecture:
@@ -467,6 +489,19 @@ def add_mtp(folder):
     save_torch_file(arrays, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def fuse_experts(folder, n_experts):
+    """Gate and up of all experts in one tensor, and down in another, as published files have it."""
+    arrays = load_file(folder / "model.safetensors")
+    for name in [name for name in arrays if ".experts.0.gate_proj." in name]:
+        experts = name.removesuffix("0.gate_proj.weight")
+        gate, up, down = (
+            torch.stack([arrays.pop(f"{experts}{i}.{part}_proj.weight") for i in range(n_experts)])
+            for part in ("gate", "up", "down"))
+        arrays[experts + "gate_up_proj"] = torch.cat([gate, up], dim=1).contiguous()
+        arrays[experts + "down_proj"] = down
+    save_torch_file(arrays, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def make(name):
     family, arguments = MODELS[name]
     config = getattr(transformers, family + "Config")(**arguments)
@@ -485,6 +520,8 @@ def make(name):
     if name == "qwen35-vision":
         add_mtp(folder)
     save_gguf(name, model, folder)
+    if name == "qwen35moe":
+        fuse_experts(folder, config.num_experts)
     if name == "gpt-oss":
         save_experts_as_mxfp4(folder)
     if name == "llama3":

@@ -1,4 +1,4 @@
-// Vectors that a folder has in another form than the spec wants.
+// Weights that a file has in another form than the spec wants.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +22,12 @@ template <class Change>
   vector.tensor.data = made;
   return {};
 }
+
+struct Rows {
+  uint32_t first, count;
+};
+// A matrix of those rows of `all`, in their order, in memory of its own.
+[[nodiscard]] Weight made_of_rows(Source& source, const Weight& all, std::span<const Rows> rows);
 
 // For families whose norms multiply by 1 + w.
 [[nodiscard]] Result<void> add_one_to_norms(Source& source, ModelSpec& spec);
