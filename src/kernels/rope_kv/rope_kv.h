@@ -43,7 +43,7 @@ struct RopeKvBuffers {
 // takes a high and a low word. Angles stay exact to 2^-32 of a turn at every position.
 [[nodiscard]] std::vector<uint32_t> rope_turns(std::span<const float> inv_freq);
 
-// An error where head_dim or rope_dims is not a multiple of 4.
+// An error where head_dim is not a multiple of 4, or rope_dims is odd.
 [[nodiscard]] Result<Dispatch> rope_kv(gpu::Device& device, const RopeKv& shape,
                                        const RopeKvBuffers& buffers);
 

@@ -5,6 +5,7 @@
 //! is rotated is scaled by magnitude.
 //! grid: x covers the quads of one row's q, k and v heads, y: a row
 //! import: step
+//! import: kv_word
 //! import: rotation
 //! import: elements
 
@@ -58,15 +59,6 @@ fn rotate_quad(words: mat2x2f, quad: u32, pos: u32) -> mat2x2f {
   return mat2x2f(rotate(words[0], first), rotate(words[1], second));
 }
 
-// What f16 cannot hold becomes its largest number, so that the cache stays finite.
-fn pack(word: vec2f) -> u32 { return pack2x16float(clamp(word, vec2f(-65504.0), vec2f(65504.0))); }
-
-fn cache_word(row: Row, kv_head: u32) -> u32 {
-  let block = row.place / kBlockTokens;
-  let token = (block * p.n_kv_heads + kv_head) * kBlockTokens + row.place % kBlockTokens;
-  return token * (p.head_dim / 2u);
-}
-
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let quads = p.head_dim / 4u;
@@ -88,7 +80,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     return;
   }
   let kv_head = (head - p.n_heads) % p.n_kv_heads;
-  let cached = cache_word(row, kv_head);
+  let cached = cache_word(row, kv_head, p.n_kv_heads, p.head_dim);
   if (head >= p.n_heads + p.n_kv_heads) {
     v_cache[cached + words.first] = pack(values[0]);
     v_cache[cached + words.second] = pack(values[1]);

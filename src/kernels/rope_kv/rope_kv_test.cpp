@@ -150,6 +150,15 @@ TEST_F(RopeKvTest, IsWhatTheFormulaSays) {
   }
 }
 
+TEST_F(RopeKvTest, RotatesPartsThatAreNoWholeQuads) {
+  for (const RopePairs pairs : {RopePairs::kAdjacent, RopePairs::kHalf}) {
+    check({1, 1, 4, 2, pairs, {3}});
+    check({4, 2, 12, 6, pairs, {100, 31, 32}});
+    check({3, 3, 80, 78, pairs, {63, 64, 65}, Elements::kF32, 1.4F});
+    if (device().info().has_f16) check({3, 3, 80, 18, pairs, {7}, Elements::kF16});
+  }
+}
+
 TEST_F(RopeKvTest, StoresHalvesForMatrixUnits) {
   if (!device().info().has_f16) GTEST_SKIP() << "The device has no f16.";
   check({9, 3, 64, 64, RopePairs::kAdjacent, {100, 31, 32}, Elements::kF16});
@@ -182,11 +191,11 @@ TEST_F(RopeKvTest, KeepsTheCacheFinite) {
   EXPECT_TRUE(std::ranges::equal(std::span(outcome.v_cache).first(4), want));
 }
 
-TEST_F(RopeKvTest, RefusesHeadsThatAreNotWholeQuads) {
+TEST_F(RopeKvTest, RefusesHeadsThatAreNotWholeQuadsAndHalfPairs) {
   EXPECT_FALSE(
       rope_kv(device(), {.n_heads = 1, .n_kv_heads = 1, .head_dim = 6, .rope_dims = 4}, {}));
   EXPECT_FALSE(
-      rope_kv(device(), {.n_heads = 1, .n_kv_heads = 1, .head_dim = 8, .rope_dims = 6}, {}));
+      rope_kv(device(), {.n_heads = 1, .n_kv_heads = 1, .head_dim = 8, .rope_dims = 5}, {}));
 }
 
 }  // namespace
