@@ -151,6 +151,14 @@ void repack_q6_k(const std::byte* block, PlaneEnds& planes) {
   put(planes[2], &scale, sizeof scale);
 }
 
+void repack_iq4_xs(const std::byte* block, PlaneEnds& planes) {
+  constexpr size_t kScaleBytes = 8;  // d, then six bits for each group of 32
+  for (int group = 0; group < 8; ++group) {
+    put_nibble_halves(planes[0], block + kScaleBytes + 16 * group);
+  }
+  put(planes[1], block, kScaleBytes);
+}
+
 // Of a block, what lies in one plane.
 struct PlaneInfo {
   uint32_t pieces = 0;  // that lie apart, those of neighbouring rows between them
@@ -172,7 +180,7 @@ struct FormatInfo {
 constexpr uint32_t kMaxPlaneBytes = 128;  // of a block
 
 const FormatInfo& info(WeightFormat format) {
-  static constexpr std::array<FormatInfo, 11> kInfos{{
+  static constexpr std::array<FormatInfo, 14> kInfos{{
       {"weight_f32", 8, 1, 4, 1, {{{1, 32}}}, nullptr},
       {"weight_f16", 8, 1, 2, 1, {{{1, 16}}}, nullptr},
       {"weight_bf16", 8, 1, 2, 1, {{{1, 16}}}, nullptr},
@@ -184,6 +192,9 @@ const FormatInfo& info(WeightFormat format) {
       {"weight_q4_k", 32, 256, 144, 2, {{{8, 16}, {1, 16}}}, repack_q4_k},
       {"weight_q5_k", 32, 256, 176, 3, {{{8, 16}, {8, 4}, {1, 16}}}, repack_q5_k},
       {"weight_q6_k", 32, 256, 210, 3, {{{8, 16}, {8, 8}, {5, 4}}}, repack_q6_k},
+      {"weight_iq4_nl", 32, 32, 18, 2, {{{1, 16}, {1, 2}}}, repack_q4<2>},
+      {"weight_iq4_xs", 32, 256, 136, 2, {{{8, 16}, {1, 8}}}, repack_iq4_xs},
+      {"weight_mxfp4", 32, 32, 17, 2, {{{1, 16}, {1, 1}}}, repack_q4<1>},
   }};
   return kInfos.at(std::to_underlying(format));
 }
@@ -210,6 +221,8 @@ void put_apart(std::byte* to, const std::byte* pieces, uint32_t count, size_t ap
 // Pieces of one block, each `apart` bytes from the one before it.
 void put_apart(const PlaneInfo& plane, std::byte* to, const std::byte* pieces, size_t apart) {
   switch (plane.piece_bytes) {
+    case 1:
+      return put_apart<1>(to, pieces, plane.pieces, apart);
     case 2:
       return put_apart<2>(to, pieces, plane.pieces, apart);
     case 4:

@@ -28,6 +28,9 @@ enum class WeightFormat : uint8_t {
   kQ4_K,
   kQ5_K,
   kQ6_K,
+  kIQ4_NL,
+  kIQ4_XS,
+  kMXFP4,
 };
 
 // The file that unpacks it, for Variant::imports: "weight_q4_k".

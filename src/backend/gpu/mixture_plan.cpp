@@ -47,9 +47,10 @@ std::vector<kernels::ExpertProduct> expert_products(const PlanInputs& in,
 Result<void> expect_mixtures_fit(const model::ModelSpec& spec, const Options& options) {
   for (const model::LayerSpec& layer : spec.layers) {
     if (!layer.mlp.mixture) continue;
-    if (layer.mlp.mixture->ff % 4 != 0) {
-      return fail("Experts are {} wide, and the GPU backend takes multiples of 4.",
-                  layer.mlp.mixture->ff);
+    for (const uint32_t rows : {layer.mlp.mixture->ff, spec.embd}) {
+      if (rows % kernels::kRowAlignment == 0) continue;
+      return fail("Matrices of experts have {} rows, and the GPU backend takes multiples of {}.",
+                  rows, kernels::kRowAlignment);
     }
     if (uint64_t{options.max_rows} * layer.mlp.mixture->used > kMaxGrid) {
       return fail("Steps of {} rows that go through {} experts each are more than {} on a GPU.",

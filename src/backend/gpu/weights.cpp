@@ -43,6 +43,12 @@ std::optional<WeightFormat> format_of(TensorType type) {
       return WeightFormat::kQ5_K;
     case TensorType::kQ6_K:
       return WeightFormat::kQ6_K;
+    case TensorType::kIQ4_NL:
+      return WeightFormat::kIQ4_NL;
+    case TensorType::kIQ4_XS:
+      return WeightFormat::kIQ4_XS;
+    case TensorType::kMXFP4:
+      return WeightFormat::kMXFP4;
     default:
       return std::nullopt;
   }

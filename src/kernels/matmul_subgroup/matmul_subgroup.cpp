@@ -13,6 +13,11 @@
 namespace weft::kernels {
 namespace {
 
+bool has_signed_levels(WeightFormat format) {
+  return format == WeightFormat::kQ8_0 || format == WeightFormat::kIQ4_NL ||
+         format == WeightFormat::kIQ4_XS || format == WeightFormat::kMXFP4;
+}
+
 constexpr uint32_t kJoinLanes = 128;
 
 // How a weight's units become halves.
@@ -26,7 +31,7 @@ void choose_halves(WeightFormat format, Variant& variant) {
       return;
     default:
       variant.imports.emplace_back("unit_halves", "unit_halves_levels");
-      variant.constants.emplace_back("kSigned", format == WeightFormat::kQ8_0 ? 1 : 0);
+      variant.constants.emplace_back("kSigned", has_signed_levels(format) ? 1 : 0);
   }
 }
 

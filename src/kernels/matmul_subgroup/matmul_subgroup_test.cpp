@@ -74,7 +74,7 @@ TEST_F(MatmulSubgroupTest, EveryFormat) {
   for (const SubgroupMatrix& matrix : matrices()) {
     // On a CPU one of each way to unpack: a subgroup of matrices takes seconds to compile there.
     const auto formats =
-        matrix.stands_in ? std::vector{kF32, kF16, kQ8_0, kQ4_K, kQ6_K}
+        matrix.stands_in ? std::vector{kF32, kF16, kQ8_0, kQ4_K, kQ6_K, kMXFP4}
                          : std::vector(std::begin(kAllWeightFormats), std::end(kAllWeightFormats));
     for (const WeightFormat format : formats) {
       for (const uint32_t blocks : {1U, 3U}) {

@@ -1,5 +1,7 @@
 #include "kernels/matvec/matvec_ref.h"
 
+#include <cmath>
+
 #include "base/half.h"
 
 // One element at a time, by its index, as the block formats are described in src/formats/blocks.h.
@@ -51,6 +53,28 @@ double q6_k(Bytes block, size_t e) {
   return half_at(block, 208) * scale * ((low | (high << 4)) - 32);
 }
 
+double iq4_level(int q) {
+  constexpr int kLevels[] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                             1,    13,   25,  38,  53,  69,  89,  113};
+  return kLevels[q];
+}
+
+double iq4_xs(Bytes block, size_t e) {
+  const size_t group = e / 32;
+  const int low = (block[4 + group / 2] >> (group % 2 * 4)) & 15;
+  const int high = (u16_at(block, 2) >> (2 * group)) & 3;
+  const double scale = (low | (high << 4)) - 32;
+  return half_at(block, 0) * scale * iq4_level(nibble(block + 8 + 16 * group, e % 32));
+}
+
+// A sign, two bits of exponent (of which 0 is subnormal), one of mantissa.
+double e2m1(int q) {
+  const int exponent = (q >> 1) & 3;
+  const double fraction = (q & 1) / 2.0;
+  const double magnitude = exponent == 0 ? fraction : std::ldexp(1 + fraction, exponent - 1);
+  return q < 8 ? magnitude : -magnitude;
+}
+
 double element(WeightFormat format, Bytes block, size_t e) {
   switch (format) {
     case WeightFormat::kF32:
@@ -74,6 +98,12 @@ double element(WeightFormat format, Bytes block, size_t e) {
       return q4_k_or_q5_k(block, e, block + 16, 0);
     case WeightFormat::kQ5_K:
       return q5_k(block, e);
+    case WeightFormat::kIQ4_NL:
+      return half_at(block, 0) * iq4_level(nibble(block + 2, e));
+    case WeightFormat::kIQ4_XS:
+      return iq4_xs(block, e);
+    case WeightFormat::kMXFP4:
+      return std::ldexp(e2m1(nibble(block + 1, e)), block[0] - 127);
     case WeightFormat::kQ6_K:
       return q6_k(block, e);
   }

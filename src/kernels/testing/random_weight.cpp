@@ -20,6 +20,7 @@ std::vector<HalfField> half_fields(WeightFormat format) {
   switch (format) {
     case WeightFormat::kF32:
     case WeightFormat::kBF16:
+    case WeightFormat::kMXFP4:
       return {};
     case WeightFormat::kF16:
       return {{0, 1}};
@@ -37,6 +38,10 @@ std::vector<HalfField> half_fields(WeightFormat format) {
       return {{0, 1 / 512.0F}, {2, 1 / 64.0F}};
     case WeightFormat::kQ5_K:
       return {{0, 1 / 1024.0F}, {2, 1 / 64.0F}};
+    case WeightFormat::kIQ4_NL:
+      return {{0, 1 / 128.0F}};
+    case WeightFormat::kIQ4_XS:
+      return {{0, 1 / 4096.0F}};
     case WeightFormat::kQ6_K:
       return {{208, 1 / 4096.0F}};
   }
@@ -60,6 +65,8 @@ std::vector<std::byte> random_blocks(WeightFormat format, uint32_t rows, uint32_
       const uint16_t bits = float_to_bf16(numbers[b]);
       std::memcpy(block, &bits, 2);
     }
+    // Scales of 2^-12 to 2^-5, for levels up to 12.
+    if (format == WeightFormat::kMXFP4) block[0] = std::byte(116 + b % 8);
     size_t next = 2 * b;
     for (const HalfField& field : half_fields(format)) {
       const uint16_t bits = float_to_half(field.largest * numbers[next++]);
