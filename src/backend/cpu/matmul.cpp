@@ -45,6 +45,11 @@ PackedTile tile_of(const Linear& linear, uint32_t tile, const DecodeScratch& scr
                      scratch);
 }
 
+// to += from, of equal sizes
+void add(std::span<const float> from, std::span<float> to) {
+  for (size_t i = 0; i < to.size(); ++i) to[i] += from[i];
+}
+
 }  // namespace
 
 Result<std::vector<float>> decode_vector(const model::Weight& weight) {
@@ -172,13 +177,15 @@ void Matmul::multiply_tile(const Rows& x, RowRange range, const Product& product
   } else {
     multiply_floats(weights, {x.row(range.first), x.stride, range.count}, out);
   }
-  const std::vector<float>& bias = product.linear->bias;
+  const std::span<const float> bias = product.linear->bias;
   for (uint32_t row = 0; row < range.count; ++row) {
-    const float* from = out + row * kTileRows;
-    float* y = product.y.row(range.first + row) + first;
-    for (uint32_t i = 0; i < n; ++i) {
-      const float value = bias.empty() ? from[i] : from[i] + bias[first + i];
-      y[i] = product.store == Store::kAdd ? y[i] + value : value;
+    const std::span<float> sums(out + row * kTileRows, n);
+    if (!bias.empty()) add(bias.subspan(first, n), sums);
+    const std::span<float> y(product.y.row(range.first + row) + first, n);
+    if (product.store == Store::kAdd) {
+      add(sums, y);
+    } else {
+      std::ranges::copy(sums, y.begin());
     }
   }
 }

@@ -145,7 +145,7 @@ namespace weft::backend {
 HWY_EXPORT(multiply_tile);
 
 Unit fastest_unit(uint32_t rows) {
-  constexpr uint32_t kEnoughRows = 16;
+  constexpr uint32_t kEnoughRows = 12;
   return rows >= kEnoughRows && amx::available() ? Unit::kAmx : Unit::kVectors;
 }
 
