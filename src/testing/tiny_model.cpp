@@ -22,9 +22,12 @@ class RandomTensors {
 
   // Gain 1 keeps the variance of y = W x that of x.
   void matrix(const std::string& name, uint32_t rows, uint32_t cols, float gain = 1) {
+    matrix(name, rows, cols, gain, type_);
+  }
+  void matrix(const std::string& name, uint32_t rows, uint32_t cols, float gain, TensorType type) {
     const float deviation = gain / std::sqrt(static_cast<float>(cols));
-    writer_.add_tensor(name, {cols, rows}, type_,
-                       quantize(type_, numbers(size_t{rows} * cols, 0, deviation)));
+    writer_.add_tensor(name, {cols, rows}, type,
+                       quantize(type, numbers(size_t{rows} * cols, 0, deviation)));
   }
   // `n` matrices of one tensor.
   void matrices(const std::string& name, uint32_t n, uint32_t rows, uint32_t cols) {
@@ -83,7 +86,8 @@ void add_layer(RandomTensors& tensors, uint32_t index, const TinyModelOptions& o
   tensors.norm(blk + "attn_norm.weight", o.embd);
   tensors.matrix(blk + "attn_q.weight", q_rows, o.embd);
   tensors.matrix(blk + "attn_k.weight", kv_rows, o.embd);
-  tensors.matrix(blk + "attn_v.weight", kv_rows, o.embd);
+  const TensorType v_type = o.v_type == TensorType::kF32 ? o.type : o.v_type;
+  tensors.matrix(blk + "attn_v.weight", kv_rows, o.embd, 1, v_type);
   tensors.matrix(blk + "attn_output.weight", o.embd, q_rows);
   tensors.norm(blk + "ffn_norm.weight", o.embd);
   if (o.experts > 0) {

@@ -24,10 +24,11 @@ struct TinyModelOptions {
   uint32_t experts_used = 2;
   uint32_t vocab = 320;
   uint32_t context = 256;
-  formats::TensorType type = formats::TensorType::kF32;  // of matrices; vectors are f32
-  bool tied = false;                                     // no output.weight
-  bool biases = false;                                   // every bias the spec knows
-  bool tokenizer = false;                                // the vocabulary below; vocab >= 265
+  formats::TensorType type = formats::TensorType::kF32;    // of matrices; vectors are f32
+  formats::TensorType v_type = formats::TensorType::kF32;  // of attn_v where not F32
+  bool tied = false;                                       // no output.weight
+  bool biases = false;                                     // every bias the spec knows
+  bool tokenizer = false;                                  // the vocabulary below; vocab >= 265
   float rope_base = 10000;
   std::vector<float> rope_factors;  // [head_dim / 2]: tensor rope_freqs.weight; empty: none
   uint64_t seed = 1;

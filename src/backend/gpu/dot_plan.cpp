@@ -65,30 +65,26 @@ std::vector<DotProduct> plain_products(const MatrixStack& stack, const gpu::Buff
   return products;
 }
 
-// Runs that write different buffers compute side by side: what a run does not write, it does not
-// bind either.
 std::vector<DotProduct> qkv_products(const PlanInputs& in, size_t layer) {
   const DeviceLayer& weights = in.weights.layers[layer];
   const LayerKv& kv = in.kv.layers[layer];
-  const kernels::RopeKv shape = rope_shape(in.spec.layers[layer].attention);
-  const uint32_t first_k = shape.n_heads * shape.head_dim;
-  const uint32_t first_v = first_k + shape.n_kv_heads * shape.head_dim;
   std::vector<DotProduct> products;
   for (const MatrixStack::Run& run : weights.qkv.runs) {
-    const uint32_t first = run.first_row, end = first + run.weight.layout.rows;
-    const auto& unwritten = in.activations.unwritten;
     products.push_back(
         {.weight = run.weight,
-         .finish = kernels::RopeKvFinish{
-             .shape = shape,
-             .first_row = first,
-             .rows = in.step.rows(),
-             .turns = whole(in.weights.rope_turns[weights.rope]),
-             .q = whole(first < first_k ? in.activations.q : unwritten[0]),
-             .k_cache = whole(first < first_v && end > first_k ? kv.keys : unwritten[1]),
-             .v_cache = whole(end > first_v ? kv.values : unwritten[2])}});
+         .finish = kernels::RopeKvFinish{.shape = rope_shape(in.spec.layers[layer].attention),
+                                         .first_row = run.first_row,
+                                         .rows = in.step.rows(),
+                                         .turns = whole(in.weights.rope_turns[weights.rope]),
+                                         .q = whole(in.activations.q),
+                                         .k_cache = whole(kv.keys),
+                                         .v_cache = whole(kv.values)}});
   }
-  return products;
+  if (products.size() != 2) return products;
+  const DotProduct joined{
+      .weight = products[0].weight, .below = products[1].weight, .finish = products[0].finish};
+  if (!kernels::can_dot_matvec(in.device.info(), joined)) return products;
+  return {joined};
 }
 
 // What reads the normed stream where a layer mixes rows; nothing where it is in parts.

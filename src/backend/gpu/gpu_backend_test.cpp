@@ -146,6 +146,23 @@ TEST_F(GpuBackendTest, DotProductsMatchTheReferenceModel) {
   }
 }
 
+// As in files that most people load: V alone in more bits, and of one dispatch with Q and K.
+TEST_F(GpuBackendTest, DotProductsOfTwoFormatsMatchTheReferenceModel) {
+  const TinyModel model({.layers = 1,
+                         .embd = 256,
+                         .heads = 8,
+                         .kv_heads = 4,
+                         .head_dim = 32,
+                         .ff = 256,
+                         .type = TensorType::kQ4_K,
+                         .v_type = TensorType::kQ6_K});
+  Options options = test_options();
+  options.max_sequences = 1;
+  const auto backend = make(model.spec(), options, {.few_rows = FewRows::kDot});
+  const auto tokens = some_tokens(40, 6, model.spec().vocab);
+  EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {1})), 1e-3);
+}
+
 // With the kernels for matrix units, which this device may not have: their activations and weights
 // are rounded to f16.
 TEST_F(GpuBackendTest, MatricesMatchTheReferenceModel) {

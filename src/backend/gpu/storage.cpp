@@ -13,7 +13,6 @@
 namespace weft::backend {
 namespace {
 
-constexpr uint64_t kUnwrittenBytes = 256;
 constexpr uint32_t kOutputsAtLeast = 32;  // so that all logits of a prompt take few passes
 
 // Makes buffers and keeps count of their bytes.
@@ -174,9 +173,6 @@ Result<Activations> Activations::create(gpu::Device& device, const model::ModelS
   WEFT_TRY(allocate(a.dot_lines, dot.lines, 1, "lines for products"));
   WEFT_TRY(allocate(a.split_acc, widths.scratch.acc, 1, "attention splits"));
   WEFT_TRY(allocate(a.split_stats, widths.scratch.stats, 1, "attention split stats"));
-  for (gpu::Buffer& buffer : a.unwritten) {
-    WEFT_TRY(allocate(buffer, 1, kUnwrittenBytes, "unwritten"));
-  }
   WEFT_TRY(allocate(a.head_in, outputs * spec.embd, sizeof(float), "head input"));
   WEFT_TRY(allocate(a.logits, outputs * spec.vocab, sizeof(float), "logits"));
   WEFT_TRY(allocate(a.argmax_scratch,

@@ -1,7 +1,6 @@
 // The buffers that a model's steps work in: allocated once, as large as the options ask.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -52,25 +51,24 @@ struct StateStorage {
 // f32 but where said otherwise, and f16 where matrix units read them; widths are the largest of any
 // layer. `outputs`: max_outputs().
 struct Activations {
-  gpu::Buffer residual;                  // [rows, embd]
-  gpu::Buffer normed;                    // [rows, embd]
-  gpu::Buffer qkv;                       // [rows, (heads + 2 kv_heads) head_dim]
-  gpu::Buffer q, attended;               // [rows, heads * head_dim]
-  gpu::Buffer attn_gate;                 // [rows, heads * head_dim]
-  gpu::Buffer delta_in;                  // [rows, delta_in_width()]
-  gpu::Buffer convolved;                 // [rows, channels]
-  gpu::Buffer read;                      // [rows, v_heads * v_dim]; goes to attended
-  gpu::Buffer gate_up, activated;        // [rows, 2 ff], [rows, ff]
-  gpu::Buffer router_logits;             // [rows, experts]
-  gpu::Buffer choices;                   // ExpertChoice [rows, experts used]
-  gpu::Buffer expert_gate_up;            // [rows, experts used, 2 ff of one]
-  gpu::Buffer expert_activated;          // [rows, experts used, ff of one]
-  gpu::Buffer matmul_parts;              // of products on matrix units
-  gpu::Buffer dot_rows, dot_lines;       // few rows made ready for products
-  gpu::Buffer split_acc, split_stats;    // of attention over few rows
-  std::array<gpu::Buffer, 3> unwritten;  // for bindings of results that a dispatch does not have
-  gpu::Buffer head_in;                   // [outputs, embd]
-  gpu::Buffer logits;                    // [outputs, vocab]
+  gpu::Buffer residual;                // [rows, embd]
+  gpu::Buffer normed;                  // [rows, embd]
+  gpu::Buffer qkv;                     // [rows, (heads + 2 kv_heads) head_dim]
+  gpu::Buffer q, attended;             // [rows, heads * head_dim]
+  gpu::Buffer attn_gate;               // [rows, heads * head_dim]
+  gpu::Buffer delta_in;                // [rows, delta_in_width()]
+  gpu::Buffer convolved;               // [rows, channels]
+  gpu::Buffer read;                    // [rows, v_heads * v_dim]; goes to attended
+  gpu::Buffer gate_up, activated;      // [rows, 2 ff], [rows, ff]
+  gpu::Buffer router_logits;           // [rows, experts]
+  gpu::Buffer choices;                 // ExpertChoice [rows, experts used]
+  gpu::Buffer expert_gate_up;          // [rows, experts used, 2 ff of one]
+  gpu::Buffer expert_activated;        // [rows, experts used, ff of one]
+  gpu::Buffer matmul_parts;            // of products on matrix units
+  gpu::Buffer dot_rows, dot_lines;     // few rows made ready for products
+  gpu::Buffer split_acc, split_stats;  // of attention over few rows
+  gpu::Buffer head_in;                 // [outputs, embd]
+  gpu::Buffer logits;                  // [outputs, vocab]
   gpu::Buffer argmax_scratch, top_k_scratch;
   gpu::Buffer sampled;       // u32 [outputs]
   gpu::Buffer candidates;    // Candidate [outputs, kTopK]

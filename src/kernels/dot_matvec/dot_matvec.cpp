@@ -32,6 +32,24 @@ bool is_quantized(WeightFormat format) {
 
 bool has(const gpu::Binding& binding) { return binding.buffer != nullptr; }
 
+// Of all rows of W, in the format of the first.
+WeightLayout whole_layout(const DotProduct& product) {
+  WeightLayout layout = product.weight.layout;
+  if (product.below) {
+    layout.rows += product.below->layout.rows;
+    layout.size_bytes += product.below->layout.size_bytes;
+  }
+  return layout;
+}
+
+void choose_weight(const DotProduct& product, Variant& shader) {
+  const WeightLayout& weight = product.weight.layout;
+  if (!product.below) return choose_weight(weight.format, shader);
+  shader.imports.emplace_back("weight", "weight_q4_k_q6_k");
+  shader.constants.emplace_back("kRowGroup", row_group(weight.format));
+  shader.overrides.push_back({"Q6_K_FROM", static_cast<double>(weight.rows)});
+}
+
 // The number that rows of W count in, and how far the two of a pair are apart.
 struct Pairs {
   uint32_t count;
@@ -39,7 +57,7 @@ struct Pairs {
 };
 
 Pairs pairs_of(const DotProduct& product) {
-  const uint32_t n = product.weight.layout.rows;
+  const uint32_t n = whole_layout(product).rows;
   if (std::holds_alternative<SwigluFinish>(product.finish)) return {n / 2, n / 2};
   if (const auto* rope = std::get_if<RopeKvFinish>(&product.finish)) {
     return {n / 2, rope->shape.pairs == RopePairs::kHalf ? rope->shape.head_dim / 2 : 1};
@@ -167,6 +185,7 @@ std::vector<gpu::Binding> bindings_of(const DotInput& input, const DotProduct& p
     bindings.push_back(rope != nullptr ? rope->q : std::get<SwigluFinish>(product.finish).y);
   }
   product.weight.bind(bindings);
+  if (product.below) product.below->bind(bindings);
   if (place == XPlace::kStorage && is_quantized(product.weight.layout.format)) {
     bindings.push_back(scratch.lines);
   } else {
@@ -182,11 +201,18 @@ std::vector<gpu::Binding> bindings_of(const DotInput& input, const DotProduct& p
 
 }  // namespace
 
+bool can_stand_below(const WeightLayout& weight, const WeightLayout& below) {
+  return weight.format == WeightFormat::kQ4_K && below.format == WeightFormat::kQ6_K &&
+         weight.cols == below.cols && weight.rows % (2 * row_group(weight.format)) == 0;
+}
+
 bool can_dot_matvec(const gpu::AdapterInfo& info, const DotProduct& product) {
   const WeightLayout& weight = product.weight.layout;
   if (!info.has_subgroups || info.subgroup_min < kEightsOfLine || weight.cols % 8 != 0)
     return false;
-  uint32_t bindings = 3 + weight.n_planes + 2;
+  if (product.below && !can_stand_below(weight, product.below->layout)) return false;
+  const uint32_t planes_below = product.below ? product.below->layout.n_planes : 0;
+  uint32_t bindings = 3 + weight.n_planes + planes_below + 2;
   if (const auto* rope = std::get_if<RopeKvFinish>(&product.finish)) {
     bindings += 3;
     const bool pairs_are_whole = rope->shape.pairs == RopePairs::kAdjacent ||
@@ -243,7 +269,7 @@ void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& p
                  const DotMatvecVariant& variant, const DotScratch& scratch,
                  std::vector<Dispatch>& plan) {
   const gpu::AdapterInfo& info = device.info();
-  const WeightLayout& weight = product.weight.layout;
+  const WeightLayout weight = whole_layout(product);
   CHECK(can_dot_matvec(info, product));
   const uint32_t row_pairs = row_group(weight.format);  // that a group of lanes has side by side
   CHECK(variant.lanes_k >= row_pairs);
@@ -264,7 +290,7 @@ void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& p
                                {"SUBGROUP_MIN", static_cast<double>(info.subgroup_min)},
                                {"SUBGROUP_MAX", static_cast<double>(info.subgroup_max)},
                                {"SUM_PLACES", static_cast<double>(places)}}};
-  choose_weight(weight.format, shader);
+  choose_weight(product, shader);
   add_x(ready, weight, variant, shader);
   std::visit(FinishParts{shader, weight.rows}, product.finish);
 
@@ -302,7 +328,7 @@ void dot_matvecs(gpu::Device& device, const DotInput& input, std::span<const Dot
   std::optional<DotInput> ready;  // in storage, as integers or not
   bool ready_as_integers = false;
   for (const DotProduct& product : products) {
-    const WeightLayout& weight = product.weight.layout;
+    const WeightLayout weight = whole_layout(product);
     const DotMatvecVariant variant = dot_matvec_variant(device.info(), weight, rows);
     if (variant.x == XPlace::kWorkgroup) {
       add_product(device, input, product, variant, scratch, plan);

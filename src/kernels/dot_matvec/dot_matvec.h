@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -53,9 +54,14 @@ struct RopeKvFinish {
 using Finish = std::variant<StoreFinish, SwigluFinish, RopeKvFinish>;
 
 struct DotProduct {
-  Weight weight;  // [n, k]
+  Weight weight;                // [n, k]
+  std::optional<Weight> below;  // more rows of W, where can_stand_below()
   Finish finish;
 };
+
+// Whether one dispatch can take a weight and another one, of another format, for the rows below:
+// every dispatch costs as much as reading megabytes, and files often have V alone in more bits.
+[[nodiscard]] bool can_stand_below(const WeightLayout& weight, const WeightLayout& below);
 
 // Whether this device can run it; there are plain kernels for all that it does.
 [[nodiscard]] bool can_dot_matvec(const gpu::AdapterInfo& info, const DotProduct& product);

@@ -125,6 +125,38 @@ TEST_F(DotMatvecTest, NormsTheRowsThatAreOutputs) {
   }
 }
 
+TEST_F(DotMatvecTest, RowsOfAnotherFormatStandBelow) {
+  constexpr uint32_t kN = 24, kBelow = 18, kK = 512;
+  const RandomWeight weight(device(), WeightFormat::kQ4_K, kN, kK, 3);
+  const RandomWeight below(device(), WeightFormat::kQ6_K, kBelow, kK, 4);
+  for (const DotMatvecVariant& variant : variants()) {
+    const std::vector<float> x = random_floats(size_t{variant.rows} * kK, 5);
+    const TestBuffer x_buffer = input(x);
+    const TestBuffer y = output<float>(size_t{variant.rows} * (kN + kBelow));
+    run_product(
+        {.x = x_buffer},
+        {.weight = weight, .below = below, .finish = StoreFinish{.y = y, .y_stride = kN + kBelow}},
+        variant, variant.rows);
+    const std::vector<double> above = product_ref(x, weight.values(), kK);
+    const std::vector<double> under = product_ref(x, below.values(), kK);
+    std::vector<double> want;
+    for (uint32_t row = 0; row < variant.rows; ++row) {
+      want.insert(want.end(), above.begin() + row * kN, above.begin() + (row + 1) * kN);
+      want.insert(want.end(), under.begin() + row * kBelow, under.begin() + (row + 1) * kBelow);
+    }
+    expect_near(values<float>(y), want, rounded_tolerance(kK));
+  }
+}
+
+TEST_F(DotMatvecTest, OtherFormatsDoNotStandBelow) {
+  const WeightLayout q4_k = weight_layout(WeightFormat::kQ4_K, 24, 256);
+  EXPECT_TRUE(can_stand_below(q4_k, weight_layout(WeightFormat::kQ6_K, 8, 256)));
+  EXPECT_FALSE(can_stand_below(q4_k, weight_layout(WeightFormat::kQ5_K, 8, 256)));
+  EXPECT_FALSE(can_stand_below(q4_k, weight_layout(WeightFormat::kQ6_K, 8, 512)));
+  EXPECT_FALSE(can_stand_below(weight_layout(WeightFormat::kQ4_K, 12, 256),
+                               weight_layout(WeightFormat::kQ6_K, 8, 256)));
+}
+
 TEST_F(DotMatvecTest, ZerosStayZeros) {
   const RandomWeight weight(device(), WeightFormat::kQ4_K, 8, 256, 1);
   const TestBuffer x = input(std::vector<float>(256, 0.0F));
