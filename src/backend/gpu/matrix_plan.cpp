@@ -63,6 +63,19 @@ Result<void> MatrixPlan::add_attention(size_t layer, Plan& plan) const {
   return {};
 }
 
+bool MatrixPlan::add_gated(size_t layer, const gpu::Buffer& x, uint32_t rows, Plan& plan) const {
+  const MatrixStack& gate_up = in_.weights.layers[layer].gate_up;
+  const model::Mlp& mlp = in_.spec.layers[layer].mlp;
+  if (!mlp.gated || gate_up.runs.size() != 1) return false;
+  const kernels::Product product{
+      .weight = gate_up.runs[0].weight, .x = whole(x), .y = whole(in_.activations.activated)};
+  const kernels::MatmulSubgroupVariant variant =
+      kernels::matmul_subgroup_variant(in_.device.info(), matrix_, product.weight.layout, rows);
+  if (!kernels::can_gate(variant, product.weight.layout)) return false;
+  plan.push_back(kernels::matmul_subgroup_gated(in_.device, product, activation_of(mlp), variant));
+  return true;
+}
+
 void MatrixPlan::add(const kernels::Product& product, uint32_t rows, Plan& plan) const {
   const kernels::MatmulSubgroupVariant variant =
       kernels::matmul_subgroup_variant(in_.device.info(), matrix_, product.weight.layout, rows);

@@ -23,6 +23,10 @@ class MatrixPlan {
   // For steps of mostly `rows` rows; x is f16 in chunks.
   void add(const kernels::Product& product, uint32_t rows, Plan& plan) const;
 
+  // Gate, up and what the gate makes of it, from x to `activated`, for steps of mostly `rows` rows;
+  // false, and nothing is added, where that takes several dispatches.
+  [[nodiscard]] bool add_gated(size_t layer, const gpu::Buffer& x, uint32_t rows, Plan& plan) const;
+
   // From a q of f16 to `attended`, f16 in chunks.
   [[nodiscard]] Result<void> add_attention(size_t layer, Plan& plan) const;
 

@@ -127,23 +127,28 @@ class PlanBuilder {
     const gpu::Buffer& mlp_in =
         shares_norm ? attention_in : norm(weights.ffn_norm, spec.ffn_norm_bias, a.normed);
     if (spec.mlp.mixture) add_expert_choices(in_, i, mlp_in, plan_);
-    if (spec.mlp.ff != 0) add(products_of(weights.gate_up, mlp_in, a.gate_up));
+    const bool is_gated =
+        spec.mlp.ff != 0 && on_matrices_ && matrices_->add_gated(i, mlp_in, most_, plan_);
+    if (spec.mlp.ff != 0 && !is_gated) add(products_of(weights.gate_up, mlp_in, a.gate_up));
     if (spec.parallel) add_to_residual(weights.attn_output, a.attended, weights.attn_post_norm);
-    if (spec.mlp.ff != 0) finish_mlp(i, mlp_in);
+    if (spec.mlp.ff != 0) finish_mlp(i, mlp_in, is_gated);
     if (spec.mlp.mixture) add_expert_outputs(in_, i, plan_);
     return {};
   }
 
-  // From `gate_up`, which was made of `x`, to the residual stream.
-  void finish_mlp(size_t i, const gpu::Buffer& x) {
+  // From `gate_up`, or `activated` where the gate has been at work, which were made of `x`, to the
+  // residual stream.
+  void finish_mlp(size_t i, const gpu::Buffer& x, bool is_gated) {
     const model::LayerSpec& spec = in_.spec.layers[i];
     const Activations& a = in_.activations;
-    plan_.push_back(kernels::swiglu(in_.device,
-                                    {.cols = spec.mlp.ff,
-                                     .activation = activation_of(spec.mlp),
-                                     .y = elements(),
-                                     .gated = spec.mlp.gated},
-                                    {.gate_up = whole(a.gate_up), .y = whole(a.activated)}));
+    if (!is_gated) {
+      plan_.push_back(kernels::swiglu(in_.device,
+                                      {.cols = spec.mlp.ff,
+                                       .activation = activation_of(spec.mlp),
+                                       .y = elements(),
+                                       .gated = spec.mlp.gated},
+                                      {.gate_up = whole(a.gate_up), .y = whole(a.activated)}));
+    }
     if (spec.mlp.mixture) add_shared_gate(in_, i, x, plan_);
     const DeviceLayer& weights = in_.weights.layers[i];
     add_to_residual(weights.ffn_down, a.activated, weights.ffn_post_norm);

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <span>
 
 #include "base/check.h"
 #include "base/checked.h"
 #include "kernels/choose_weight.h"
+#include "kernels/elements.h"
 #include "kernels/gen/matmul_join.wgsl.h"
 #include "kernels/gen/matmul_subgroup.wgsl.h"
 
@@ -229,6 +231,34 @@ uint64_t matmul_parts_bytes(const MatmulSubgroupVariant& variant, const WeightLa
   return uint64_t{variant.splits} * rows * weight.rows * sizeof(float);
 }
 
+namespace {
+
+// `y_stride` and `y_first` are of y or of the parts; bindings 1 and on up to the weight's are
+// `finish`.
+Dispatch multiply(gpu::Device& device, const Product& product, const MatmulSubgroupVariant& variant,
+                  const Variant& shader, std::span<const gpu::Binding> finish, uint32_t y_stride,
+                  uint32_t y_first) {
+  const WeightLayout& w = product.weight.layout;
+  const gpu::Pipeline pipeline = device.pipeline(compose(shader));
+  std::vector<gpu::Binding> bindings{product.x};
+  bindings.insert(bindings.end(), finish.begin(), finish.end());
+  product.weight.bind(bindings);
+  return {.label = "matmul_subgroup",
+          .pipeline = pipeline,
+          .group = device.bind_group(pipeline, bindings, "matmul_subgroup"),
+          .immediates = Immediates(MatmulSubgroupParams{
+              .rows = 0, .n = w.rows, .units = w.units, .y_stride = y_stride, .y_first = y_first}),
+          .count = product.rows,
+          .x = {.count = product.rows, .per_group = variant.tile_rows},
+          .y = {.fixed = ceil_div(w.rows, variant.tile_n)},
+          .z = {.fixed = variant.splits},
+          .bytes = w.size_bytes,
+          .bytes_per_count = uint64_t{2} * w.cols + uint64_t{4} * w.rows,
+          .flops_per_count = uint64_t{2} * w.cols * w.rows};
+}
+
+}  // namespace
+
 std::vector<Dispatch> matmul_subgroup(gpu::Device& device, const Product& product,
                                       const MatmulSubgroupVariant& variant,
                                       const gpu::Binding& parts) {
@@ -237,31 +267,34 @@ std::vector<Dispatch> matmul_subgroup(gpu::Device& device, const Product& produc
   const bool is_split = variant.splits > 1;
   const bool has_bias = product.bias.buffer != nullptr && !is_split;
   Variant shader = shader_of(variant, w.format, w.cols);
+  shader.imports.emplace_back("finish", "matmul_store");
   shader.overrides = {{"HAS_BIAS", has_bias ? 1.0 : 0.0},
                       {"ADD", product.store == Store::kAdd && !is_split ? 1.0 : 0.0}};
-  const gpu::Pipeline pipeline = device.pipeline(compose(shader));
-  std::vector<gpu::Binding> bindings{product.x, is_split ? parts : product.y,
-                                     has_bias ? product.bias : product.x};
-  product.weight.bind(bindings);
+  const std::array finish{is_split ? parts : product.y, has_bias ? product.bias : product.x};
   std::vector<Dispatch> dispatches;
-  dispatches.push_back({.label = "matmul_subgroup",
-                        .pipeline = pipeline,
-                        .group = device.bind_group(pipeline, bindings, "matmul_subgroup"),
-                        .immediates = Immediates(
-                            MatmulSubgroupParams{.rows = 0,
-                                                 .n = w.rows,
-                                                 .units = w.units,
-                                                 .y_stride = is_split ? w.rows : product.y_stride,
-                                                 .y_first = is_split ? 0 : product.y_first}),
-                        .count = product.rows,
-                        .x = {.count = product.rows, .per_group = variant.tile_rows},
-                        .y = {.fixed = ceil_div(w.rows, variant.tile_n)},
-                        .z = {.fixed = variant.splits},
-                        .bytes = w.size_bytes,
-                        .bytes_per_count = uint64_t{2} * w.cols + uint64_t{4} * w.rows,
-                        .flops_per_count = uint64_t{2} * w.cols * w.rows});
+  dispatches.push_back(multiply(device, product, variant, shader, finish,
+                                is_split ? w.rows : product.y_stride,
+                                is_split ? 0 : product.y_first));
   if (is_split) dispatches.push_back(join(device, product, variant.splits, parts));
   return dispatches;
+}
+
+bool can_gate(const MatmulSubgroupVariant& variant, const WeightLayout& weight) {
+  // A part has its gates and what they gate at once where its sums leave as whole rows.
+  const uint32_t sums = parts_of_tile(variant) * variant.matrix.m * (variant.part_n / 4 + 1);
+  return variant.splits == 1 && weight.rows % 64 == 0 && variant.part_n % 8 == 0 &&
+         16 * sums <= tile_bytes(variant);
+}
+
+Dispatch matmul_subgroup_gated(gpu::Device& device, const Product& product, Activation activation,
+                               const MatmulSubgroupVariant& variant) {
+  check(device.info(), product, variant);
+  CHECK(can_gate(variant, product.weight.layout));
+  Variant shader = shader_of(variant, product.weight.layout.format, product.weight.layout.cols);
+  shader.imports.emplace_back("finish", "matmul_gate");
+  shader.imports.emplace_back("activation", wgsl_name(activation));
+  choose_elements(Elements::kF16Chunks, shader);
+  return multiply(device, product, variant, shader, std::array{product.y}, 0, 0);
 }
 
 }  // namespace weft::kernels

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gpu/device.h"
+#include "kernels/activation.h"
 #include "kernels/dispatch.h"
 #include "kernels/product/product.h"
 #include "kernels/subgroup_matrix.h"
@@ -46,5 +47,13 @@ inline constexpr uint64_t kMatmulPartsBytes = uint64_t{36} << 20;
 [[nodiscard]] std::vector<Dispatch> matmul_subgroup(gpu::Device& device, const Product& product,
                                                     const MatmulSubgroupVariant& variant,
                                                     const gpu::Binding& parts);
+
+// Gate and up of an MLP with what follows: y = activate(gate) * up, where the rows of
+// product.weight are those of the gate and then as many of up. y is f16 [rows, n / 2] in chunks,
+// without bias; product.store, y_stride and y_first have no meaning here.
+[[nodiscard]] bool can_gate(const MatmulSubgroupVariant& variant, const WeightLayout& weight);
+[[nodiscard]] Dispatch matmul_subgroup_gated(gpu::Device& device, const Product& product,
+                                             Activation activation,
+                                             const MatmulSubgroupVariant& variant);
 
 }  // namespace weft::kernels

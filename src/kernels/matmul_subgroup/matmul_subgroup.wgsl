@@ -1,4 +1,4 @@
-//! y = x W^T for many rows of x, in tiles of kTileRows x kTileN on matrix units. A workgroup walks along K in steps
+//! y = x W^T, or what `finish` makes of it, for many rows of x, in tiles of kTileRows x kTileN on matrix units. A workgroup walks along K in steps
 //! of kTileK: halves of x and of the unpacked weights of a step go to workgroup memory, and each subgroup multiplies
 //! kPartRows rows by kPartN columns. Where several workgroups share the K of a tile, y is [splits, rows, n], for
 //! matmul_join.
@@ -13,9 +13,7 @@
 //! import: unit_halves
 //! import: unit_place
 //! import: place_chunks
-
-override HAS_BIAS: bool;
-override ADD: bool;
+//! import: finish
 
 struct Params {
   rows: u32,
@@ -26,8 +24,6 @@ struct Params {
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> x: array<vec4u>;        // f16 [rows, kCols], in chunks
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;  // [rows, y_stride] or [splits, rows, n]
-@group(0) @binding(2) var<storage, read> bias: array<vec4f>;     // [n]; not read unless HAS_BIAS
 
 const kEights = kTileK / 8u;  // of a row of a tile
 const kStride = kEights + 1u;  // one more keeps neighbouring rows in different banks
@@ -58,24 +54,13 @@ fn store_w(place: u32, first_eight: u32, unit: Unit) {
   }
 }
 
-// A quad of sums to its place in y.
-fn store(row: u32, n: u32, split: u32, sums: vec4f) {
-  if (row >= p.rows || n >= p.n) { return; }
-  let i = ((split * p.rows + row) * p.y_stride + p.y_first + n) / 4u;
-  var value = sums;
-  if (HAS_BIAS) { value += bias[n / 4u]; }
-  if (ADD) { value += y[i]; }
-  y[i] = value;
-}
-
 // The sums of a subgroup that lie in `tile`, to `row` and `n` on.
 fn store_tile(first_row: u32, first_n: u32, split: u32, lane: Lane) {
   workgroupBarrier();
-  for (var quad = lane.in_subgroup; quad < kM * kQuads; quad += kLanes / kParts) {
-    let row = quad / kQuads;
-    let column = quad % kQuads;
-    let sums = tile[lane.subgroup * kSumsPlace + row * kSumsStride + column];
-    store(first_row + row, first_n + 4u * column, split, bitcast<vec4f>(sums));
+  for (var quad = lane.in_subgroup; quad < kM * kStoredQuads; quad += kLanes / kParts) {
+    let row = quad / kStoredQuads;
+    let sums = lane.subgroup * kSumsPlace + row * kSumsStride;
+    store(first_row + row, first_n, split, sums, quad % kStoredQuads);
   }
   workgroupBarrier();
 }
@@ -99,7 +84,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
     x_from[i] = place(row, lane.index % kEights * 8u, kCols) / 8u;
   }
   for (var i = 0u; i < kWLoads; i++) {  //! unroll
-    w_from[i] = unit_place(min(first_n + w_row + i * kWApart, p.n - 1u), w_eight / (UNIT / 8u), p.units);
+    w_from[i] = unit_place(row_of_w(first_n + w_row + i * kWApart), w_eight / (UNIT / 8u), p.units);
   }
 
   var sums: array<Sums, kRowMatrices * kColumnMatrices>;

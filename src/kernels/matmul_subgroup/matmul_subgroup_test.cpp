@@ -1,6 +1,7 @@
 #include "kernels/matmul_subgroup/matmul_subgroup.h"
 
 #include "base/half.h"
+#include "kernels/swiglu/swiglu.h"
 #include "kernels/testing/product_fixture.h"
 
 namespace weft::kernels {
@@ -148,6 +149,40 @@ TEST_F(MatmulSubgroupTest, AddsBiasAndWhatYHolds) {
     check(16, true, matrix, 2);
     check(16, false, matrix, 1);
     check(16, false, matrix, 2);
+  }
+}
+
+TEST_F(MatmulSubgroupTest, GatesOneHalfOfTheRowsWithTheOther) {
+  constexpr uint32_t kFf = 96, kK = 384;
+  const RandomWeight weight(device(), WeightFormat::kQ4_K, 2 * kFf, 2 * kK, 6);
+  for (const SubgroupMatrix& matrix : matrices()) {
+    for (const MatmulSubgroupVariant& variant : variants_of(matrix)) {
+      if (!can_gate(variant, weight.layout())) continue;
+      const uint32_t rows = variant.tile_rows + 3;
+      SCOPED_TRACE(testing::Message() << "tiles of " << variant.tile_rows << " x " << variant.tile_n
+                                      << ", parts of " << variant.part_n);
+      const Halves x = random_halves(size_t{rows} * 2 * kK, 7);
+      const std::vector<double> both = product_ref(x.values, weight.values(), 2 * kK);
+      std::vector<float> gate, up;
+      for (auto row = both.begin(); row != both.end(); row += 2 * kFf) {
+        gate.insert(gate.end(), row, row + kFf);
+        up.insert(up.end(), row + kFf, row + 2 * kFf);
+      }
+      const std::vector<double> want = swiglu_ref(gate, up, Activation::kSilu);
+      const TestBuffer x_buffer = input(chunks_of_rows(x.bits, 2 * kK));
+      const TestBuffer y = output<uint16_t>(chunks_size(rows, kFf));
+      std::vector<Dispatch> dispatches;
+      dispatches.push_back(matmul_subgroup_gated(
+          device(), {.weight = weight, .x = x_buffer, .y = y}, Activation::kSilu, variant));
+      run(dispatches, {.rows = rows});
+      const std::vector<uint16_t> halves = values<uint16_t>(y);
+      const double tolerance = 4 * half_tolerance(2 * kK).absolute;
+      for (size_t i = 0; i < want.size(); ++i) {
+        const float got = half_to_float(halves[chunk_place(i / kFf, i % kFf, kFf)]);
+        ASSERT_NEAR(got, want[i], tolerance + 1e-2 * std::abs(want[i]))
+            << "row " << i / kFf << ", column " << i % kFf;
+      }
+    }
   }
 }
 
