@@ -19,6 +19,7 @@ constexpr uint32_t kPlainUnit = 4;     // of elements of a head, without matrix 
 constexpr uint32_t kLeastSplit = 128;  // keys
 constexpr uint32_t kLongSplit = 256;
 constexpr uint32_t kFewKeys = 512;
+constexpr uint32_t kFewKeysLanes = 512;
 constexpr uint32_t kLaneHeads = 4;
 constexpr uint32_t kCombineLanes = 128;
 constexpr uint32_t kTilePairs = 64;  // (row, head) pairs of a workgroup of attention_tile
@@ -104,7 +105,17 @@ struct SplitVariant {
   uint32_t keys;   // of a split
   uint32_t dims;   // of a key that a lane takes
   uint32_t workgroup;
+  uint32_t at_once = 4;  // keys of a lane
 };
+
+// Whether a device can run a variant by lanes: its subgroups' results meet in workgroup memory.
+bool fits(const gpu::AdapterInfo& info, const Attention& shape, const SplitVariant& variant) {
+  const uint64_t subgroups = ceil_div(variant.workgroup, info.subgroup_min);
+  const uint64_t bytes = 4 * subgroups * variant.heads * (shape.head_dim + 2) + 256;
+  return bytes <= info.limits.max_workgroup_bytes &&
+         variant.workgroup <= info.limits.max_workgroup_lanes &&
+         variant.workgroup % info.subgroup_max == 0;
+}
 
 SplitVariant split_variant(const gpu::AdapterInfo& info, const Attention& shape) {
   const SplitVariant plain{.by_lanes = false,
@@ -121,10 +132,7 @@ SplitVariant split_variant(const gpu::AdapterInfo& info, const Attention& shape)
                          .keys = kLongSplit,
                          .dims = dims,
                          .workgroup = 256};
-    const uint64_t bytes = uint64_t{4} * ceil_div(variant.workgroup, info.subgroup_min) *
-                           variant.heads * (shape.head_dim + 2);
-    if (bytes + 256 <= info.limits.max_workgroup_bytes &&
-        variant.workgroup % info.subgroup_max == 0) {
+    if (fits(info, shape, variant)) {
       return variant;
     }
   }
@@ -144,7 +152,7 @@ Variant split_shader(const gpu::AdapterInfo& info, const Attention& shape,
                         {"kDims", variant.dims},
                         {"kEights", variant.dims / 8},
                         {"kQuads", variant.dims / 4},
-                        {"kAtOnce", 4},
+                        {"kAtOnce", variant.at_once},
                         {"kLanes", std::bit_ceil(shape.head_dim / variant.dims)},
                         {"kSplit", variant.keys}},
           .overrides = {
@@ -250,6 +258,10 @@ Result<std::vector<Dispatch>> attention_of_rows(gpu::Device& device, const Atten
     // Over few keys what counts is how long a lane works, not how often a key is read.
     dispatches.back().min_length = kFewKeys + 1;
     variant.heads = 1;
+    SplitVariant wide = variant;
+    wide.workgroup = kFewKeysLanes;
+    wide.at_once = 2;
+    if (fits(device.info(), shape, wide)) variant = wide;
     dispatches.push_back(split(device, shape, buffers, scratch, variant));
     dispatches.back().max_length = kFewKeys;
   }

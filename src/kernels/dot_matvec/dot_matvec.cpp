@@ -19,7 +19,8 @@ constexpr uint32_t kUnit = 32;             // of x_int16
 constexpr uint32_t kRowLanes = 512;        // of quantize_rows
 constexpr uint32_t kFloatLanesK = 256;     // of a group, where weights are floats
 constexpr uint32_t kManyRowsLanesK = 256;  // where they are quantised and there are several rows
-constexpr uint32_t kLanes = 1U << 17;      // that fill a large device
+constexpr uint32_t kPairLanes = 1U << 17;  // lanes that fill a large device, times their pairs
+constexpr uint32_t kCores = 132;           // of it
 constexpr uint32_t kManyWorkgroups = 768;  // to make x ready in each of so many takes long
 constexpr uint32_t kLongRow = 4096;        // elements, from which on large workgroups pay
 constexpr uint64_t kSumBytes = 4096;       // of workgroup memory besides x, at most
@@ -223,6 +224,23 @@ bool can_dot_matvec(const gpu::AdapterInfo& info, const DotProduct& product) {
   return bindings <= info.limits.max_storage_buffers;
 }
 
+namespace {
+
+// How many of `groups` a workgroup has, at most `most` and at least half of that: as many as give
+// the busiest core of a large device least to do.
+uint32_t even_groups(uint32_t groups, uint32_t most) {
+  uint32_t best = most;
+  const auto busiest = [&](uint32_t each) {
+    return ceil_div(ceil_div(groups, each), kCores) * each;
+  };
+  for (uint32_t each = most; 2 * each > most; --each) {
+    if (busiest(each) < busiest(best)) best = each;
+  }
+  return best;
+}
+
+}  // namespace
+
 DotMatvecVariant dot_matvec_variant(const gpu::AdapterInfo& info, const WeightLayout& weight,
                                     uint32_t rows) {
   // Measured on an H200. Floats keep no x in workgroup memory: the more lanes along k and the more
@@ -239,10 +257,12 @@ DotMatvecVariant dot_matvec_variant(const gpu::AdapterInfo& info, const WeightLa
   DotMatvecVariant variant{.rows = std::bit_ceil(std::clamp(rows, 1U, kMaxMatvecRows)),
                            .pairs = quantized && (rows > 1 || !one_a_core) ? 1U : 2U,
                            .turns = 1};
+  // Of lanes, of all workgroups together.
+  const uint32_t groups = ceil_div(weight.rows, 2 * row_pairs * variant.pairs);
   uint32_t wanted = quantized ? kManyRowsLanesK : kFloatLanesK;
   if (quantized && rows == 1) {
-    const uint32_t groups = ceil_div(weight.rows, 2 * row_pairs * variant.pairs);
-    wanted = std::clamp(std::bit_floor(std::max(kLanes / groups, 1U)), info.subgroup_max, lanes);
+    wanted = std::clamp(std::bit_floor(std::max(kPairLanes / variant.pairs / groups, 1U)),
+                        info.subgroup_max, lanes);
   }
   wanted = std::min(wanted, row_pairs * weight.units);
   variant.lanes_k =
@@ -251,8 +271,11 @@ DotMatvecVariant dot_matvec_variant(const gpu::AdapterInfo& info, const WeightLa
   if (rows > 1) return variant;
   if (x_and_sums <= info.limits.max_workgroup_bytes) variant.x = XPlace::kWorkgroup;
   if (quantized) {
-    const uint32_t workgroups = weight.rows / (2 * row_pairs * variant.groups * variant.pairs);
-    if (workgroups > kManyWorkgroups) variant.turns = 4;
+    if (groups / variant.groups > kManyWorkgroups) {
+      variant.turns = 4;
+    } else {
+      variant.groups = even_groups(groups, variant.groups);
+    }
   }
   return variant;
 }
