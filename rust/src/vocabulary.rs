@@ -230,8 +230,8 @@ fn character_bpe(
         .byte_fallback(true)
         .fuse_unk(true)
         .ignore_merges(true);
-    if let Some(unknown) = vocabulary.unknown.and_then(|id| tokens.get(id as usize)) {
-        builder = builder.unk_token((*unknown).to_owned());
+    if let Some(unknown) = unknown_of(vocabulary, tokens)? {
+        builder = builder.unk_token(tokens[unknown as usize].to_owned());
     }
     let mut tokenizer = tokenizers::Tokenizer::new(builder.build().map_err(|e| describe(&e))?);
     let spaces = Replace::new(" ", SPACE.to_string()).map_err(|e| describe(&e))?;
@@ -261,10 +261,10 @@ fn word_piece(
         (text, id)
     };
     let unknown = unknown_of(vocabulary, tokens)?.ok_or("The vocabulary has no unknown token.")?;
-    let unknown = tokens[unknown as usize];
+    let named = (0u32..).zip(tokens).filter(|(_, text)| !text.is_empty());
     let words = WordPiece::builder()
-        .vocab((0u32..).zip(tokens).map(spelled).collect::<AHashMap<_, _>>())
-        .unk_token(unknown.to_owned())
+        .vocab(named.map(spelled).collect::<AHashMap<_, _>>())
+        .unk_token(spelled((unknown, &tokens[unknown as usize])).0)
         .build()
         .map_err(|error| format!("The vocabulary is no WordPiece: {error}."))?;
     let mut tokenizer = tokenizers::Tokenizer::new(words);
@@ -297,12 +297,13 @@ fn scored(
     })
 }
 
+/// The unknown token; none where it has no text.
 fn unknown_of(vocabulary: &Vocabulary, tokens: &[&str]) -> Result<Option<u32>, String> {
     match vocabulary.unknown {
         Some(unknown) if unknown as usize >= tokens.len() => Err(format!(
             "The unknown token has id {unknown}, and the vocabulary has {} tokens.",
             tokens.len()
         )),
-        unknown => Ok(unknown),
+        unknown => Ok(unknown.filter(|id| !tokens[*id as usize].is_empty())),
     }
 }

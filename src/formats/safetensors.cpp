@@ -232,6 +232,13 @@ Result<SafetensorsFolder> SafetensorsFolder::open(const std::filesystem::path& f
   return out;
 }
 
+SafetensorsFolder SafetensorsFolder::of(SafetensorsFile file) {
+  SafetensorsFolder out;
+  out.path_ = file.name();
+  out.files_.push_back(std::move(file));
+  return out;
+}
+
 const SafeTensor* SafetensorsFolder::find(std::string_view tensor_name) const {
   for (const SafetensorsFile& file : files_) {
     if (const SafeTensor* found = file.find(tensor_name)) return found;

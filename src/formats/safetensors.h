@@ -63,6 +63,8 @@ class SafetensorsFile {
 class SafetensorsFolder {
  public:
   [[nodiscard]] static Result<SafetensorsFolder> open(const std::filesystem::path& folder);
+  // A folder of this one file.
+  [[nodiscard]] static SafetensorsFolder of(SafetensorsFile file);
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::span<const SafetensorsFile> files() const { return files_; }

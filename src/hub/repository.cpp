@@ -51,27 +51,6 @@ bool is_hidden(std::string_view path) {
   return inside.contains("/.") && !inside.contains("/..");
 }
 
-Result<std::vector<RepositoryFile>> read_list(const std::string& text) {
-  WEFT_ASSIGN(const json list, formats::parse_json(text, "The list of files"));
-  if (!list.is_array() || list.size() > kMostFiles) {
-    return fail("The list of files is no array of at most {}.", kMostFiles);
-  }
-  std::vector<RepositoryFile> files;
-  try {
-    for (const json& entry : list) {
-      if (entry.at("type") != "file") continue;
-      // Hidden files are nothing that a model needs.
-      const auto path = entry.at("path").get<std::string>();
-      if (is_hidden(path)) continue;
-      WEFT_ASSIGN(RepositoryFile file, read_file(entry));
-      files.push_back(std::move(file));
-    }
-  } catch (const json::exception& error) {
-    return fail("The list of files is not as it should be: {}.", error.what());
-  }
-  return files;
-}
-
 bool contains_any_case(std::string_view text, std::string_view part) {
   const auto same = [](unsigned char a, unsigned char b) {
     return std::tolower(a) == std::tolower(b);
@@ -103,6 +82,27 @@ std::unexpected<Error> cannot_choose(std::span<const RepositoryFile> files, cons
 }
 
 }  // namespace
+
+Result<std::vector<RepositoryFile>> read_list(const std::string& text) {
+  WEFT_ASSIGN(const json list, formats::parse_json(text, "The list of files"));
+  if (!list.is_array() || list.size() > kMostFiles) {
+    return fail("The list of files is no array of at most {}.", kMostFiles);
+  }
+  std::vector<RepositoryFile> files;
+  try {
+    for (const json& entry : list) {
+      if (entry.at("type") != "file") continue;
+      // Hidden files are nothing that a model needs.
+      const auto path = entry.at("path").get<std::string>();
+      if (is_hidden(path)) continue;
+      WEFT_ASSIGN(RepositoryFile file, read_file(entry));
+      files.push_back(std::move(file));
+    }
+  } catch (const json::exception& error) {
+    return fail("The list of files is not as it should be: {}.", error.what());
+  }
+  return files;
+}
 
 Result<Hub> Hub::from_environment() {
   Hub hub{.endpoint = environment("HF_ENDPOINT"), .token = environment("HF_TOKEN")};

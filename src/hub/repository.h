@@ -30,6 +30,9 @@ struct RepositoryFile {
 
 [[nodiscard]] Result<std::vector<RepositoryFile>> list_files(const Hub& hub, const HubName& name);
 
+// What the hub answers to that question, as text.
+[[nodiscard]] Result<std::vector<RepositoryFile>> read_list(const std::string& text);
+
 [[nodiscard]] std::string url_of(const Hub& hub, const HubName& name, const RepositoryFile& file);
 
 // What to download: the one GGUF file that name.file names or is a part of the name of; without

@@ -35,35 +35,52 @@ Result<std::optional<formats::TensorView>> view_of(const std::string& name,
   return view;
 }
 
-// What config.json says of quantised weights, or the file of its own that older writers of GPTQ
-// made; nothing where there is neither.
-Result<std::optional<json>> find_quantization(const json& config,
-                                              const std::filesystem::path& folder) {
+Result<json> parse_object(std::string_view text, const std::filesystem::path& path) {
+  WEFT_ASSIGN(json value, formats::parse_json(text, quote(path.string())));
+  if (!value.is_object()) return fail("{} is no object.", quote(path.string()));
+  return value;
+}
+
+Result<json> read_object(const std::filesystem::path& path) {
+  WEFT_ASSIGN(const std::string text, read_text_file(path));
+  return parse_object(text, path);
+}
+
+// What config.json says of quantised weights.
+std::optional<json> quantization_of(const json& config) {
   const auto found = config.find("quantization_config");
-  if (found != config.end() && !found->is_null()) return *found;
-  const std::filesystem::path beside = folder / "quantize_config.json";
-  std::error_code ignored;
-  if (!std::filesystem::exists(beside, ignored)) return std::nullopt;
-  WEFT_ASSIGN(const std::string text, read_text_file(beside));
-  WEFT_ASSIGN(json quantization, formats::parse_json(text, quote(beside.string())));
-  return quantization;
+  return found == config.end() || found->is_null() ? std::nullopt : std::optional(*found);
 }
 
 }  // namespace
 
 Result<HfFolder> HfFolder::open(const std::filesystem::path& path) {
-  const std::filesystem::path config_path = path / "config.json";
-  WEFT_ASSIGN(const std::string text, read_text_file(config_path));
-  WEFT_ASSIGN(json config, formats::parse_json(text, quote(config_path.string())));
-  if (!config.is_object()) return fail("{} is no object.", quote(config_path.string()));
+  WEFT_ASSIGN(json config, read_object(path / "config.json"));
   WEFT_ASSIGN(formats::SafetensorsFolder weights, formats::SafetensorsFolder::open(path));
-  WEFT_ASSIGN(const std::optional<json> quantization, find_quantization(config, path));
+  std::optional<json> quantization = quantization_of(config);
+  // Older writers of GPTQ made a file of its own.
+  const std::filesystem::path beside = path / "quantize_config.json";
+  std::error_code ignored;
+  if (!quantization && std::filesystem::exists(beside, ignored)) {
+    WEFT_ASSIGN(quantization, read_object(beside));
+  }
+  return make(std::move(config), quantization, std::move(weights));
+}
+
+Result<HfFolder> HfFolder::parse(std::string_view config, formats::SafetensorsFolder weights) {
+  WEFT_ASSIGN(json parsed, parse_object(config, "config.json"));
+  const std::optional<json> quantization = quantization_of(parsed);
+  return make(std::move(parsed), quantization, std::move(weights));
+}
+
+Result<HfFolder> HfFolder::make(json config, const std::optional<json>& quantization,
+                                formats::SafetensorsFolder weights) {
   DecodedWeights decoded;
   if (quantization) {
     auto done = decode_weights(*quantization, weights);
     if (!done) {
       return std::unexpected(std::move(done).error().within(
-          fmt::format("While reading the model '{}'.", path.string())));
+          fmt::format("While reading the model '{}'.", weights.path().string())));
     }
     decoded = std::move(*done);
   }

@@ -19,6 +19,9 @@ namespace weft::model {
 class HfFolder {
  public:
   [[nodiscard]] static Result<HfFolder> open(const std::filesystem::path& path);
+  // Of the text of config.json, and of weights that are quantised as it says.
+  [[nodiscard]] static Result<HfFolder> parse(std::string_view config,
+                                              formats::SafetensorsFolder weights);
 
   [[nodiscard]] const std::filesystem::path& path() const { return weights_.path(); }
   [[nodiscard]] const nlohmann::json& config() const { return config_; }
@@ -33,6 +36,9 @@ class HfFolder {
   [[nodiscard]] Result<std::optional<formats::TensorView>> find(std::string_view tensor) const;
 
  private:
+  [[nodiscard]] static Result<HfFolder> make(nlohmann::json config,
+                                             const std::optional<nlohmann::json>& quantization,
+                                             formats::SafetensorsFolder weights);
   HfFolder(nlohmann::json config, formats::SafetensorsFolder weights, DecodedWeights decoded)
       : config_(std::move(config)), weights_(std::move(weights)), decoded_(std::move(decoded)) {}
 
