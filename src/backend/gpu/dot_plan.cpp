@@ -126,33 +126,39 @@ Result<void> add_mixer(const PlanInputs& in, size_t layer, bool is_rotated, Plan
 
 }  // namespace
 
-Result<bool> add_dot_layer(const PlanInputs& in, size_t layer, uint32_t most, Plan& plan) {
+Result<bool> add_dot_mixer(const PlanInputs& in, size_t layer, uint32_t most, Plan& plan) {
   const DeviceLayer& weights = in.weights.layers[layer];
-  const Activations& a = in.activations;
-  const model::LayerSpec& spec = in.spec.layers[layer];
-  if (!uses_dot_products(in) || spec.parallel || spec.mlp.mixture || !spec.mlp.gated ||
-      weights.gate_up.runs.size() != 1 || weights.attn_output.parts.size() != 1 ||
-      weights.ffn_down.parts.size() != 1) {
+  if (!uses_dot_products(in) || in.spec.layers[layer].parallel ||
+      weights.attn_output.parts.size() != 1) {
     return false;
   }
   const auto [mixer, rotates] = mixer_products(in, layer);
   const std::vector<DotProduct> attn_output =
       to_residual(in, weights.attn_output, weights.attn_post_norm);
+  if (mixer.empty() || !can_all(in, mixer) || !can_all(in, attn_output)) return false;
+  add(in, normed(in, weights.attn_norm), mixer, most, plan);
+  WEFT_TRY(add_mixer(in, layer, rotates, plan));
+  add(in, {.x = whole(in.activations.attended)}, attn_output, most, plan);
+  if (is_there(weights.attn_post_norm)) add_post_norm(in, weights.attn_post_norm, plan);
+  return true;
+}
+
+bool add_dot_mlp(const PlanInputs& in, size_t layer, uint32_t most, Plan& plan) {
+  const DeviceLayer& weights = in.weights.layers[layer];
+  const gpu::Buffer& activated = in.activations.activated;
+  const model::LayerSpec& spec = in.spec.layers[layer];
+  if (!uses_dot_products(in) || spec.parallel || spec.mlp.mixture || !spec.mlp.gated ||
+      weights.gate_up.runs.size() != 1 || weights.ffn_down.parts.size() != 1) {
+    return false;
+  }
   const std::vector<DotProduct> gate_up{
       {.weight = weights.gate_up.runs[0].weight,
        .finish =
-           kernels::SwigluFinish{.y = whole(a.activated), .activation = activation_of(spec.mlp)}}};
+           kernels::SwigluFinish{.y = whole(activated), .activation = activation_of(spec.mlp)}}};
   const std::vector<DotProduct> ffn_down = to_residual(in, weights.ffn_down, weights.ffn_post_norm);
-  if (mixer.empty() || !can_all(in, mixer) || !can_all(in, attn_output) || !can_all(in, gate_up) ||
-      !can_all(in, ffn_down)) {
-    return false;
-  }
-  add(in, normed(in, weights.attn_norm), mixer, most, plan);
-  WEFT_TRY(add_mixer(in, layer, rotates, plan));
-  add(in, {.x = whole(a.attended)}, attn_output, most, plan);
-  if (is_there(weights.attn_post_norm)) add_post_norm(in, weights.attn_post_norm, plan);
+  if (!can_all(in, gate_up) || !can_all(in, ffn_down)) return false;
   add(in, normed(in, weights.ffn_norm), gate_up, most, plan);
-  add(in, {.x = whole(a.activated)}, ffn_down, most, plan);
+  add(in, {.x = whole(activated)}, ffn_down, most, plan);
   if (is_there(weights.ffn_post_norm)) add_post_norm(in, weights.ffn_post_norm, plan);
   return true;
 }

@@ -11,10 +11,13 @@
 
 namespace weft::backend {
 
-// Adds the dispatches of a layer for steps of at most `most` rows; false, with nothing added, where
-// a kernel cannot do its part.
-[[nodiscard]] Result<bool> add_dot_layer(const PlanInputs& in, size_t layer, uint32_t most,
+// Adds the dispatches of a layer's first half, which mixes rows, for steps of at most `most` rows;
+// false, with nothing added, where a kernel cannot do its part.
+[[nodiscard]] Result<bool> add_dot_mixer(const PlanInputs& in, size_t layer, uint32_t most,
                                          Plan& plan);
+
+// The same of its MLP. A mixture of experts is none.
+[[nodiscard]] bool add_dot_mlp(const PlanInputs& in, size_t layer, uint32_t most, Plan& plan);
 
 // The same from the residual stream to the logits of at most `most` outputs.
 [[nodiscard]] bool add_dot_head(const PlanInputs& in, uint32_t most, Plan& plan);

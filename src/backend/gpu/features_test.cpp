@@ -210,6 +210,18 @@ TEST_F(GpuFeaturesTest, GatedDeltaNetMatchesItByEveryKindOfProduct) {
   EXPECT_LE(error_of(model.from_folder(), {FewRows::kPlain, ManyRows::kStandIn}), 5e-3);
 }
 
+TEST_F(GpuFeaturesTest, MixturesOfExpertsMatchItByEveryKindOfProduct) {
+  TinyModelOptions shape = kShape;
+  shape.experts = 7;
+  shape.experts_used = 3;
+  shape.type = formats::TensorType::kQ8_0;
+  const TinyModel model(shape);
+  for (const FewRows few : {FewRows::kPlain, FewRows::kDot}) {
+    EXPECT_LE(error_of(model.spec(), {few, ManyRows::kPlain}), 1e-3);
+  }
+  EXPECT_LE(error_of(model.spec(), {FewRows::kDot, ManyRows::kStandIn}), 5e-3);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, GpuFeatures, ::testing::ValuesIn(kCases),
                          [](const auto& test) { return test.param.name; });
 

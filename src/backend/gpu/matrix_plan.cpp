@@ -21,14 +21,18 @@ bool can_attend(const model::LayerSpec& layer) {
   return has_norms && (layer.delta_net || layer.attention.head_dim % kernels::kMatrixHeadUnit == 0);
 }
 
+bool can_multiply_mlp(const DeviceLayer& layer) {
+  return std::ranges::all_of(layer.gate_up.matrices,
+                             [](const auto& m) { return can_multiply(m); }) &&
+         can_multiply(layer.ffn_down);
+}
+
+// All but mixtures of experts, which are multiplied elsewhere.
 bool can_multiply(const DeviceLayer& layer) {
-  if (layer.mixture) return false;
   const MatrixStack& in = layer.delta_net ? layer.delta_net->in : layer.qkv;
   return std::ranges::all_of(in.matrices, [](const auto& m) { return can_multiply(m); }) &&
-         (!layer.attn_gate || can_multiply(*layer.attn_gate)) &&
-         std::ranges::all_of(layer.gate_up.matrices,
-                             [](const auto& m) { return can_multiply(m); }) &&
-         can_multiply(layer.attn_output) && can_multiply(layer.ffn_down);
+         (!layer.attn_gate || can_multiply(*layer.attn_gate)) && can_multiply(layer.attn_output) &&
+         (layer.mixture || can_multiply_mlp(layer));
 }
 
 }  // namespace

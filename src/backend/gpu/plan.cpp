@@ -106,24 +106,42 @@ class PlanBuilder {
   }
 
   Result<void> layer(size_t i) {
+    bool is_mixed = false;
     if (has_few_rows()) {
-      WEFT_ASSIGN(const bool is_added, add_dot_layer(in_, i, most_, plan_));
-      if (is_added) return {};
+      WEFT_ASSIGN(is_mixed, add_dot_mixer(in_, i, most_, plan_));
     }
+    if (!is_mixed) WEFT_TRY(mixer(i));
+    if (has_few_rows() && add_dot_mlp(in_, i, most_, plan_)) return {};
+    const bool was_on_matrices = on_matrices_;
+    if (in_.spec.layers[i].mlp.mixture) on_matrices_ = false;  // experts are not
+    mlp(i);
+    on_matrices_ = was_on_matrices;
+    return {};
+  }
+
+  // From the residual stream to it, or to `attended` where the MLP stands beside.
+  Result<void> mixer(size_t i) {
     const DeviceLayer& weights = in_.weights.layers[i];
     const model::LayerSpec& spec = in_.spec.layers[i];
     const Activations& a = in_.activations;
-    const gpu::Buffer& attention_in = norm(weights.attn_norm, spec.attn_norm_bias, a.normed);
+    const gpu::Buffer& x = norm(weights.attn_norm, spec.attn_norm_bias, a.normed);
     if (weights.delta_net) {
-      add(products_of(weights.delta_net->in, attention_in, a.delta_in));
+      add(products_of(weights.delta_net->in, x, a.delta_in));
       WEFT_TRY(add_delta_net(in_, i, elements(), plan_));
     } else {
-      WEFT_TRY(attention(i, attention_in));
+      WEFT_TRY(attention(i, x));
     }
     // Side by side, the MLP reads the stream before attention is added to it.
     if (!spec.parallel) add_to_residual(weights.attn_output, a.attended, weights.attn_post_norm);
+    return {};
+  }
 
-    const bool shares_norm = spec.parallel && !spec.ffn_norm;
+  void mlp(size_t i) {
+    const DeviceLayer& weights = in_.weights.layers[i];
+    const model::LayerSpec& spec = in_.spec.layers[i];
+    const Activations& a = in_.activations;
+    const bool shares_norm = spec.parallel && !spec.ffn_norm;  // what attention read, still there
+    const gpu::Buffer& attention_in = is_there(weights.attn_norm) ? a.normed : a.residual;
     const gpu::Buffer& mlp_in =
         shares_norm ? attention_in : norm(weights.ffn_norm, spec.ffn_norm_bias, a.normed);
     if (spec.mlp.mixture) add_expert_choices(in_, i, mlp_in, plan_);
@@ -133,7 +151,6 @@ class PlanBuilder {
     if (spec.parallel) add_to_residual(weights.attn_output, a.attended, weights.attn_post_norm);
     if (spec.mlp.ff != 0) finish_mlp(i, mlp_in, is_gated);
     if (spec.mlp.mixture) add_expert_outputs(in_, i, plan_);
-    return {};
   }
 
   // From `gate_up`, or `activated` where the gate has been at work, which were made of `x`, to the
