@@ -16,6 +16,8 @@
 namespace weft::cli {
 namespace {
 
+using engine::TemplateUse;
+
 struct TemplateOptions {
   ModelChoice model;
   std::filesystem::path template_file, messages, tools;
@@ -29,8 +31,8 @@ struct Source {
   std::string bos, eos;
 };
 
-Result<Source> read_folder(const std::filesystem::path& path) {
-  WEFT_ASSIGN(std::string source, engine::chat_template_from_folder(path));
+Result<Source> read_folder(const std::filesystem::path& path, TemplateUse use) {
+  WEFT_ASSIGN(std::string source, engine::chat_template_from_folder(path, use));
   WEFT_ASSIGN(const text::Tokenizer tokenizer, engine::tokenizer_from_folder(path));
   const auto token_text = [&tokenizer](std::optional<Token> id) {
     return std::string(id ? tokenizer.token_bytes(*id) : "");
@@ -40,9 +42,9 @@ Result<Source> read_folder(const std::filesystem::path& path) {
                 .eos = token_text(tokenizer.eos())};
 }
 
-Result<Source> read_file(const std::filesystem::path& path) {
+Result<Source> read_file(const std::filesystem::path& path, TemplateUse use) {
   WEFT_ASSIGN(const formats::GgufFile file, formats::GgufFile::open(path));
-  WEFT_ASSIGN(const std::string_view source, engine::chat_template_from_gguf(file));
+  WEFT_ASSIGN(const std::string_view source, engine::chat_template_from_gguf(file, use));
   WEFT_ASSIGN(const text::Vocabulary vocabulary, engine::vocabulary_from_gguf(file));
   const auto token_text = [&vocabulary](std::optional<Token> id) {
     return std::string(id && *id < vocabulary.tokens.size() ? vocabulary.tokens[*id] : "");
@@ -52,16 +54,18 @@ Result<Source> read_file(const std::filesystem::path& path) {
                 .eos = token_text(vocabulary.special.eos)};
 }
 
-Result<Source> read_model(const ModelChoice& choice) {
+Result<Source> read_model(const ModelChoice& choice, TemplateUse use) {
   WEFT_ASSIGN(const std::filesystem::path path, model_path(choice));
   std::error_code ignored;
-  return std::filesystem::is_directory(path, ignored) ? read_folder(path) : read_file(path);
+  return std::filesystem::is_directory(path, ignored) ? read_folder(path, use)
+                                                      : read_file(path, use);
 }
 
 Result<Source> read_source(const TemplateOptions& options) {
   Source source;
   if (options.template_file.empty() || !options.model.model.empty()) {
-    WEFT_ASSIGN(source, read_model(options.model));
+    const TemplateUse use = options.tools.empty() ? TemplateUse::chat : TemplateUse::tools;
+    WEFT_ASSIGN(source, read_model(options.model, use));
   }
   if (!options.template_file.empty()) {
     WEFT_ASSIGN(source.text, read_text_file(options.template_file));

@@ -187,18 +187,29 @@ Result<text::Tokenizer> tokenizer_from_folder(const std::filesystem::path& folde
   return text::Tokenizer::from_json(text, ids);
 }
 
-Result<std::string> chat_template_from_folder(const std::filesystem::path& folder) {
-  const std::filesystem::path own_file = folder / "chat_template.jinja";
-  std::error_code ignored;
-  if (std::filesystem::exists(own_file, ignored)) return read_text_file(own_file);
+Result<std::string> chat_template_from_folder(const std::filesystem::path& folder,
+                                              TemplateUse use) {
+  const bool with_tools = use == TemplateUse::tools;
   WEFT_ASSIGN(const json config, read_json(folder / "tokenizer_config.json"));
   const json* source = member(config, "chat_template");
-  if (source != nullptr && source->is_string()) return source->get<std::string>();
-  if (source != nullptr && source->is_array()) {
-    for (const json& named : *source) {
-      if (token_text(named, "name") == "default") return token_text(named, "template");
+  const auto named = [&](std::string_view name) -> std::optional<std::string> {
+    if (source == nullptr || !source->is_array()) return std::nullopt;
+    for (const json& one : *source) {
+      if (token_text(one, "name") == name) return token_text(one, "template");
     }
+    return std::nullopt;
+  };
+  const std::filesystem::path files[] = {
+      with_tools ? folder / "additional_chat_templates" / "tool_use.jinja"
+                 : std::filesystem::path(),
+      folder / "chat_template.jinja"};
+  std::error_code ignored;
+  for (const std::filesystem::path& file : files) {
+    if (std::filesystem::exists(file, ignored)) return read_text_file(file);
   }
+  if (const auto tool_use = with_tools ? named("tool_use") : std::nullopt) return *tool_use;
+  if (const auto usual = named("default")) return *usual;
+  if (source != nullptr && source->is_string()) return source->get<std::string>();
   return fail("{} has no chat template.", formats::quote(folder.string()));
 }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/error.h"
+#include "engine/vocabulary.h"
 #include "text/tokenizer.h"
 
 namespace weft::engine {
@@ -21,7 +22,9 @@ namespace weft::engine {
 [[nodiscard]] Result<text::SpecialIds> special_ids_from_folder(const std::filesystem::path& folder,
                                                                const nlohmann::json& tokenizer);
 
-// The source of the template; of several the one called "default". An error where there is none.
-[[nodiscard]] Result<std::string> chat_template_from_folder(const std::filesystem::path& folder);
+// The source of the template; of several the one called "default", or with tools "tool_use". An
+// error where there is none.
+[[nodiscard]] Result<std::string> chat_template_from_folder(const std::filesystem::path& folder,
+                                                            TemplateUse use = TemplateUse::chat);
 
 }  // namespace weft::engine

@@ -63,6 +63,43 @@ TEST(SentencePieceFolder, IsReadWhereThereIsNoTokenizerJson) {
   EXPECT_THAT(tokenizer_from_folder(folder.path()).error().message(), HasSubstr("'<more>'"));
 }
 
+TEST(NamedTemplates, AreThoseForTheUse) {
+  using Pair = std::pair<std::string, std::string>;  // for a chat, with tools
+  const testing::TemporaryFolder folder;
+  const auto both = [&] {
+    return Pair(chat_template_from_folder(folder.path()).value_or("none"),
+                chat_template_from_folder(folder.path(), TemplateUse::tools).value_or("none"));
+  };
+  EXPECT_EQ(both(), Pair("none", "none"));
+  write(folder.path() / "tokenizer_config.json", R"({"chat_template": "one"})");
+  EXPECT_EQ(both(), Pair("one", "one"));
+  write(folder.path() / "tokenizer_config.json",
+        R"({"chat_template": [{"name": "rag", "template": "r"},
+                              {"name": "default", "template": "d"}]})");
+  EXPECT_EQ(both(), Pair("d", "d"));
+  write(folder.path() / "tokenizer_config.json",
+        R"({"chat_template": [{"name": "tool_use", "template": "t"},
+                              {"name": "default", "template": "d"}]})");
+  EXPECT_EQ(both(), Pair("d", "t"));
+  write(folder.path() / "chat_template.jinja", "file");
+  EXPECT_EQ(both(), Pair("file", "file"));
+  std::filesystem::create_directory(folder.path() / "additional_chat_templates");
+  write(folder.path() / "additional_chat_templates" / "tool_use.jinja", "more");
+  EXPECT_EQ(both(), Pair("file", "more"));
+
+  GgufWriter writer;
+  writer.set("tokenizer.chat_template", "d");
+  const auto of_file = [&](TemplateUse use) {
+    const Bytes bytes = writer.finish();
+    const auto file = formats::GgufFile::parse(bytes, "test");
+    return std::string(*chat_template_from_gguf(*file, use));
+  };
+  EXPECT_EQ(of_file(TemplateUse::tools), "d");
+  writer.set("tokenizer.chat_template.tool_use", "t");
+  EXPECT_EQ(of_file(TemplateUse::tools), "t");
+  EXPECT_EQ(of_file(TemplateUse::chat), "d");
+}
+
 Result<text::Vocabulary> vocabulary_of(const GgufWriter& writer) {
   static Bytes bytes;  // views of the vocabulary point into it
   bytes = writer.finish();

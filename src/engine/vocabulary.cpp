@@ -120,8 +120,10 @@ Result<text::Vocabulary> vocabulary_from_gguf(const formats::GgufFile& file) {
   return vocabulary;
 }
 
-Result<std::string_view> chat_template_from_gguf(const formats::GgufFile& file) {
+Result<std::string_view> chat_template_from_gguf(const formats::GgufFile& file, TemplateUse use) {
   constexpr std::string_view kKey = "tokenizer.chat_template";
+  constexpr std::string_view kToolKey = "tokenizer.chat_template.tool_use";
+  if (use == TemplateUse::tools && file.find(kToolKey) != nullptr) return file.get_string(kToolKey);
   if (file.find(kKey) == nullptr) return fail("'{}' has no chat template.", file.name());
   return file.get_string(kKey);
 }

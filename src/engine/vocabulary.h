@@ -11,7 +11,12 @@ namespace weft::engine {
 // that is not known. The views point into the file.
 [[nodiscard]] Result<text::Vocabulary> vocabulary_from_gguf(const formats::GgufFile& file);
 
-// `tokenizer.chat_template`; an error where there is none.
-[[nodiscard]] Result<std::string_view> chat_template_from_gguf(const formats::GgufFile& file);
+// Some models have a template of its own for conversations with tools.
+enum class TemplateUse : uint8_t { chat, tools };
+
+// `tokenizer.chat_template`, or with tools `tokenizer.chat_template.tool_use` where the file has
+// it; an error where there is none.
+[[nodiscard]] Result<std::string_view> chat_template_from_gguf(const formats::GgufFile& file,
+                                                               TemplateUse use = TemplateUse::chat);
 
 }  // namespace weft::engine

@@ -29,16 +29,24 @@ bool is_hex(std::string_view text, size_t length) {
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+// As a size: numbers below zero and fractions are none.
+Result<uint64_t> size_in(const json& object, const std::string& path) {
+  const json& size = object.at("size");
+  if (size.is_number_unsigned()) return size.get<uint64_t>();
+  return fail("File {} has the size {}, which is none.", quote(path), quote(size.dump()));
+}
+
 // A file of the tree that the hub's interface gives; a folder has no entry here.
 Result<RepositoryFile> read_file(const json& entry) {
   RepositoryFile file{.path = entry.at("path").get<std::string>(),
-                      .size_bytes = entry.at("size").get<uint64_t>(),
+                      .size_bytes = 0,
                       .digest = {DigestKind::kGitBlob, entry.at("oid").get<std::string>()}};
   WEFT_TRY(safe_path(file.path));
+  WEFT_ASSIGN(file.size_bytes, size_in(entry, file.path));
   size_t digits = 40;
   if (const auto large = entry.find("lfs"); large != entry.end() && large->is_object()) {
     file.digest = {DigestKind::kSha256, large->at("oid").get<std::string>()};
-    file.size_bytes = large->at("size").get<uint64_t>();
+    WEFT_ASSIGN(file.size_bytes, size_in(*large, file.path));
     digits = 64;
   }
   if (is_hex(file.digest.hex, digits)) return file;

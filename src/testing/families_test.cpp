@@ -4,10 +4,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/check.h"
 #include "base/file.h"
 #include "model/load.h"
 #include "testing/family_goldens.h"
 #include "testing/reference_model.h"
+#include "testing/safetensors_writer.h"
 #include "testing/source_path.h"
 #include "testing/temporary_folder.h"
 
@@ -134,6 +136,50 @@ TEST_P(Families, AnUnknownRopeScalingIsNamed) {
                                                                     {"partial_rotary_factor", 0.5}};
                           }),
               HasSubstr("RoPE scaling 'spiral'"));
+}
+
+// A safetensors file, and the same with another header.
+struct Weights {
+  explicit Weights(const std::filesystem::path& path) : file(*read_text_file(path)) {
+    uint64_t size = 0;
+    CHECK(file.size() > sizeof(size));
+    file.copy(reinterpret_cast<char*>(&size), sizeof(size));
+    header = nlohmann::json::parse(file.substr(sizeof(size), size));
+    data = std::as_bytes(std::span(file)).subspan(sizeof(size) + size);
+  }
+  [[nodiscard]] std::vector<std::byte> with(const nlohmann::json& altered) const {
+    return safetensors_bytes(altered.dump(), {data.begin(), data.end()});
+  }
+
+  std::string file;
+  nlohmann::json header;
+  std::span<const std::byte> data;
+};
+
+// Each matrix in turn, lying on its side.
+TEST_P(Families, AlteredShapesOfTensorsAreNamed) {
+  const std::filesystem::path from = source_path("testing/models") / GetParam();
+  const std::string config = *read_text_file(from / "config.json");
+  const Weights weights(from / "model.safetensors");
+  size_t n_altered = 0;
+  for (const auto& [name, tensor] : weights.header.items()) {
+    const bool is_unread = name.starts_with("model.visual.") || name.starts_with("mtp.");
+    if (name == "__metadata__" || is_unread || tensor["shape"].size() != 2) continue;
+    nlohmann::json header = weights.header;
+    nlohmann::json& shape = header[name]["shape"];
+    if (shape[0] == shape[1]) continue;
+    std::swap(shape[0], shape[1]);
+    const std::vector<std::byte> bytes = weights.with(header);
+    auto file = formats::SafetensorsFile::parse(bytes, "altered");
+    ASSERT_TRUE(file.has_value()) << file.error().message();
+    const auto folder =
+        model::HfFolder::parse(config, formats::SafetensorsFolder::of(std::move(*file)));
+    const auto spec = model::spec_from_folder(*folder);
+    ASSERT_FALSE(spec.has_value()) << name;
+    EXPECT_THAT(spec.error().message(), HasSubstr(name));
+    ++n_altered;
+  }
+  EXPECT_GT(n_altered, 0U);
 }
 
 // Nothing is in docs/models.md that no test runs, and nothing is left out.

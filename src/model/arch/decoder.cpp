@@ -237,7 +237,7 @@ Result<void> read_mlp(Source& source, uint32_t index, uint32_t embd, LayerSpec& 
   const auto name = [index](std::string_view role) { return in_block(index, role); };
   WEFT_ASSIGN(const bool has_gate, source.has_tensor(name("ffn_gate.weight")));
   WEFT_ASSIGN(const auto up, source.file().find_tensor(name("ffn_up.weight")));
-  if (layer.mlp.gated && !has_gate && up && up->dims[1] == 2 * uint64_t{ff}) {  // gate, then up
+  if (layer.mlp.gated && !has_gate && up && up->dims[1] != ff) {  // gate, then up
     WEFT_ASSIGN(const Weight both, source.matrix(name("ffn_up.weight"), 2 * ff, embd));
     layer.ffn_gate = rows_of(both, 0, ff);
     layer.ffn_up = rows_of(both, ff, ff);

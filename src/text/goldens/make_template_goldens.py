@@ -271,6 +271,200 @@ GEMMA = """\
 {% endif %}
 """
 
+# Recursive macros that write JSON schema as Python's types, as Command R's tool_use does.
+COMMAND_R = """\
+{%- macro python_type(spec) %}
+{%- set names = {"string": "str", "number": "float", "integer": "int", "boolean": "bool"} %}
+{%- if names[spec.type] is defined %}
+    {{- names[spec.type] }}
+{%- elif spec.type == "array" %}
+    {{- "List[" + python_type(spec["items"]) + "]" }}
+{%- elif spec.type == "object" %}
+    {{- "Dict[str, " ~ (python_type(spec.additionalProperties) if spec.additionalProperties else "Any") ~ "]" }}
+{%- elif spec.type is iterable %}
+    {{- "Union[" }}
+    {%- for t in spec.type %}
+        {{- python_type({"type": t}) }}{{ "," if not loop.last }}
+    {%- endfor %}
+    {{- "]" }}
+{%- else %}
+    {{- "Any" }}
+{%- endif %}
+{%- endmacro %}
+{{- bos_token }}
+{%- if messages[0]["role"] == "system" %}
+    {%- set loop_messages = messages[1:] %}
+    {%- set preamble = messages[0]["content"] %}
+{%- else %}
+    {%- set loop_messages = messages %}
+    {%- set preamble = "Help." %}
+{%- endif %}
+{{- "<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>" ~ preamble }}
+{%- if tools %}
+    {{- "\\n## Available Tools\\n" }}
+    {%- for tool in tools %}
+        {%- if tool.function is defined %}{%- set tool = tool.function %}{%- endif %}
+        {{- "```python\\ndef " + tool.name + "(" }}
+        {%- for name, fields in tool.parameters.properties.items() %}
+            {%- if loop.index0 != 0 %}{{ ", " }}{%- endif %}
+            {{- name + ": " }}
+            {%- if name not in tool.parameters.required %}
+                {{- "Optional[" + python_type(fields) + "] = " ~ (fields.default if fields.default is defined else "None") }}
+            {%- else %}
+                {{- python_type(fields) }}
+            {%- endif %}
+        {%- endfor %}
+        {{- ") -> List[Dict]:\\n    \\"\\"\\"" + tool.description + "\\"\\"\\"\\n    pass\\n```" }}
+        {{- "\\n\\n" if not loop.last }}
+    {%- endfor %}
+{%- endif %}
+{{- "<|END_OF_TURN_TOKEN|>" }}
+{%- for message in loop_messages %}
+    {%- set content = message["content"] %}
+    {%- if message.role == "user" %}
+        {{- "<|START_OF_TURN_TOKEN|><|USER_TOKEN|>" + content.strip() + "<|END_OF_TURN_TOKEN|>" }}
+    {%- elif message.role == "assistant" and message.tool_calls %}
+        {{- "Action:```json\\n[\\n" }}
+        {%- for call in message.tool_calls %}
+            {{- "{\\"tool_name\\": \\"" + call.function.name + "\\", \\"parameters\\": " + call.function.arguments | tojson(indent=4) + "}" }}
+            {{- ",\\n" if not loop.last }}
+        {%- endfor %}
+        {{- "\\n]```" }}
+    {%- elif message.role == "assistant" %}
+        {{- "<|CHATBOT_TOKEN|>" + content.strip() }}
+    {%- elif message.role in ["tool", "TOOL"] %}
+        {{- "<results>\\n" ~ loop.index0 ~ ": " ~ content ~ "</results>" }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>" }}{%- endif %}
+"""
+
+# Channels, TypeScript types and named arguments, as gpt-oss's does.
+HARMONY = """\
+{%- macro type_of(spec, required, indent=0) -%}
+    {%- if spec.type == "array" -%}
+        {{- type_of(spec['items'], true) + "[]" }}
+    {%- elif spec.type is defined and spec.type is iterable and spec.type is not mapping and spec.type is not string -%}
+        {{- spec.type | join(" | ") }}
+    {%- elif spec.oneOf -%}
+        {%- for variant in spec.oneOf -%}
+            {{- type_of(variant, required) -}}
+            {%- if not loop.last %}{{ " | " }}{%- endif -%}
+        {%- endfor -%}
+    {%- elif spec.enum -%}
+        {{- '"' + spec.enum | join('" | "') + '"' -}}
+    {%- elif spec.type in ("integer", "number") -%}
+        number
+    {%- elif spec.type == "object" -%}
+        {{- "{\\n" -}}
+        {%- for name, prop in (spec.properties or {}).items() -%}
+            {{- "  " ~ name ~ ("" if name in (spec.required or []) else "?") ~ ": " -}}
+            {{- type_of(prop, name in (spec.required or []), indent=indent + 1) -}}
+            {{- ", // default: " ~ prop.default if prop.default is defined else "," -}}{{ "\\n" -}}
+        {%- endfor -%}
+        }
+    {%- else -%}
+        {{- spec.type or "any" -}}
+    {%- endif -%}
+{%- endmacro -%}
+{%- if reasoning_effort is not defined %}{%- set reasoning_effort = "medium" %}{%- endif %}
+{{- "<|start|>system<|message|>Reasoning: " + reasoning_effort + "\\n" }}
+{%- if builtin_tools is defined and "python" in builtin_tools %}{{- "python\\n" }}{%- endif %}
+{{- "# Valid channels: analysis, commentary, final.<|end|>" }}
+{%- if messages[0].role in ["developer", "system"] %}
+    {%- set developer_message = messages[0].content %}
+    {%- set loop_messages = messages[1:] %}
+{%- else %}
+    {%- set developer_message = "" %}
+    {%- set loop_messages = messages %}
+{%- endif %}
+{%- if developer_message or tools %}
+    {{- "<|start|>developer<|message|>" ~ developer_message }}
+    {%- if tools -%}
+        {{- "\\nnamespace functions {\\n\\n" }}
+        {%- for tool in tools %}
+            {%- set tool = tool.function %}
+            {{- "// " + tool.description + "\\ntype " + tool.name + " = (_: " + type_of(tool.parameters, true) + ") => any;\\n\\n" }}
+        {%- endfor %}
+        {{- "} // namespace functions" }}
+    {%- endif -%}
+    {{- "<|end|>" }}
+{%- endif %}
+{%- set last_tool_call = namespace(name=none) %}
+{%- for message in loop_messages -%}
+    {%- if message.role == 'assistant' -%}
+        {%- if "tool_calls" in message %}
+            {%- set tool_call = message.tool_calls[0].function %}
+            {{- "<|start|>assistant to=functions." + tool_call.name + "<|channel|>commentary json<|message|>" }}
+            {{- tool_call.arguments|tojson }}{{- "<|call|>" }}
+            {%- set last_tool_call.name = tool_call.name %}
+        {%- elif loop.last and not add_generation_prompt %}
+            {{- "<|start|>assistant<|channel|>final<|message|>" + message.content + "<|return|>" }}
+        {%- else %}
+            {{- "<|start|>assistant<|channel|>final<|message|>" + message.content + "<|end|>" }}
+            {%- set last_tool_call.name = none %}
+        {%- endif %}
+    {%- elif message.role == 'tool' -%}
+        {%- if last_tool_call.name is none %}{{- raise_exception("No call came before.") }}{%- endif %}
+        {{- "<|start|>functions." + last_tool_call.name + " to=assistant<|message|>" + message.content|tojson + "<|end|>" }}
+    {%- else -%}
+        {{- "<|start|>user<|message|>" + message.content + "<|end|>" }}
+    {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}<|start|>assistant{%- endif -%}
+"""
+
+# Flags of a namespace that several messages set, as DeepSeek's does.
+DEEPSEEK = """\
+{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}{% set ns = namespace(is_first=false, is_tool=false, is_output_first=true, system_prompt='', is_first_sp=true) %}{%- for message in messages %}{%- if message['role'] == 'system' %}{%- if ns.is_first_sp %}{% set ns.system_prompt = ns.system_prompt + message['content'] %}{% set ns.is_first_sp = false %}{%- else %}{% set ns.system_prompt = ns.system_prompt + '\n\n' + message['content'] %}{%- endif %}{%- endif %}{%- endfor %}{{ bos_token }}{{ ns.system_prompt }}{%- for message in messages %}{%- if message['role'] == 'user' %}{%- set ns.is_tool = false -%}{{'<｜User｜>' + message['content']}}{%- endif %}{%- if message['role'] == 'assistant' and 'tool_calls' in message %}{%- set ns.is_tool = false -%}{%- for tool in message['tool_calls'] %}{%- if not ns.is_first %}{{'<｜Assistant｜><｜tool▁calls▁begin｜>' + tool['type'] + '<｜tool▁sep｜>' + tool['function']['name'] + '\n```json\n' + tool['function']['arguments'] | tojson + '\n```'}}{%- set ns.is_first = true -%}{%- endif %}{%- endfor %}{%- endif %}{%- if message['role'] == 'assistant' and 'tool_calls' not in message %}{%- if ns.is_tool %}{{'<｜tool▁outputs▁end｜>' + message['content'] + '<｜end▁of▁sentence｜>'}}{%- set ns.is_tool = false -%}{%- else %}{% set content = message['content'] %}{% if '</think>' in content %}{% set content = content.split('</think>')[-1] %}{% endif %}{{'<｜Assistant｜>' + content + '<｜end▁of▁sentence｜>'}}{%- endif %}{%- endif %}{%- if message['role'] == 'tool' %}{%- set ns.is_tool = true -%}{%- if ns.is_output_first %}{{'<｜tool▁outputs▁begin｜>' + message['content']}}{%- set ns.is_output_first = false %}{%- else %}{{'\n' + message['content']}}{%- endif %}{%- endif %}{%- endfor -%}{% if ns.is_tool %}{{'<｜tool▁outputs▁end｜>'}}{% endif %}{% if add_generation_prompt and not ns.is_tool %}{{'<｜Assistant｜><think>\n'}}{% endif %}"""
+
+# Documents, controls and lists put together, as Granite's and SmolLM3's do.
+GRANITE = """\
+{%- set thinks = enable_thinking if enable_thinking is defined else true -%}
+{%- if messages[0]['role'] == 'system' %}
+    {%- set system_message = messages[0]['content'] %}
+    {%- set loop_messages = messages[1:] %}
+    {%- if "/no_think" in system_message %}{%- set thinks = false %}{%- endif %}
+    {%- set system_message = system_message.replace("/no_think", "").rstrip() %}
+{%- else %}
+    {%- set system_message = "Knowledge cutoff: June 2025." %}
+    {%- if tools and documents %}{%- set system_message = system_message + " Both." %}
+    {%- elif tools %}{%- set system_message = system_message + " Tools." %}
+    {%- elif documents %}{%- set system_message = system_message + " Documents." %}
+    {%- endif %}
+    {%- if 'citations' in controls and documents %}{%- set system_message = system_message + " Cite." %}{%- endif %}
+    {%- set loop_messages = messages %}
+{%- endif %}
+{{- '<|start_of_role|>system<|end_of_role|>' + system_message + '<|end_of_text|>\\n' }}
+{%- if tools %}
+    {{- '<|start_of_role|>tools<|end_of_role|>' }}{{- tools | tojson(indent=4) }}{{- '<|end_of_text|>\\n' }}
+{%- endif %}
+{%- for document in documents or [] %}
+    {{- '<|start_of_role|>document {"document_id": "' + document['doc_id'] | string + '"}<|end_of_role|>\\n' + document['text'] + '<|end_of_text|>\\n' }}
+{%- endfor %}
+{%- for message in loop_messages %}
+    {%- set content = message.content if message.content is string else "" %}
+    {%- if message.tool_calls %}{%- set content = content ~ '<|tool_call|>' ~ (message.tool_calls | map(attribute='function') | list | tojson) %}{%- endif %}
+    {{- '<|start_of_role|>' + message['role'] + '<|end_of_role|>' + (content.lstrip("\\n") if thinks else content) + '<|end_of_text|>\\n' }}
+    {%- if loop.last and add_generation_prompt %}
+        {{- '<|start_of_role|>assistant' }}
+        {%- if controls %}{{- ' ' + controls | tojson() }}{%- endif %}
+        {{- '<|end_of_role|>' }}{{- "<think>\\n" if thinks else "<think>\\n\\n</think>\\n" }}
+    {%- endif %}
+{%- endfor %}
+"""
+
+# Phi 4: nothing but turns.
+PHI4 = (
+    "{% for message in messages %}{% if (message['role'] == 'system') %}"
+    "{{'<|im_start|>system<|im_sep|>' + message['content'] + '<|im_end|>'}}"
+    "{% elif (message['role'] == 'user') %}"
+    "{{'<|im_start|>user<|im_sep|>' + message['content'] + '<|im_end|>'}}"
+    "{% elif (message['role'] == 'assistant') %}"
+    "{{'<|im_start|>assistant<|im_sep|>' + message['content'] + '<|im_end|>'}}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant<|im_sep|>' }}{% endif %}"
+)
+
 # One thing each.
 EXPRESSIONS = [
     "{{ none }} {{ true }} {{ false }} {{ missing }}|",
@@ -363,6 +557,11 @@ FAMILIES = {
     "mistral": MISTRAL,
     "qwen": QWEN,
     "gemma": GEMMA,
+    "command-r": COMMAND_R,
+    "gpt-oss": HARMONY,
+    "deepseek": DEEPSEEK,
+    "granite": GRANITE,
+    "phi4": PHI4,
 }
 
 
@@ -374,6 +573,12 @@ def cases():
         yield family, "plain", False, {}
     yield "qwen", "plain", True, {"enable_thinking": False}
     yield "llama3", "plain", True, {"date_string": "1 Nov 2026"}
+    yield "gpt-oss", "tools", True, {"reasoning_effort": "high", "builtin_tools": ["python"]}
+    documents = [{"doc_id": 1, "text": "A <text>"}, {"doc_id": "b", "text": "ü"}]
+    granite = {"documents": documents, "controls": {"citations": True, "length": "short"}}
+    yield "granite", "plain", True, granite
+    yield "granite", "tools", True, granite
+    yield "granite", "system", True, {"enable_thinking": False}
     extra = {
         "d": {"b": 2, "a": 1, "ü": [1, {"x": None}]},
         "users": [{"name": "Ann", "age": 40}, {"name": "Bob", "age": 0}],
