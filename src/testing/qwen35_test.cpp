@@ -14,14 +14,14 @@ using ::testing::HasSubstr;
 
 // Reads the model's GGUF file after `change` of its keys and tensors.
 template <class Change, class Look>
-void look_at(Change change, Look look) {
+void look_at(Change change, Look look, const model::WriteOptions& options = {}) {
   const auto file =
       *formats::GgufFile::open(source_path("testing/models/qwen35/model.gguf").string());
   model::GgufImage image = *model::image_of(file);
   change(image);
   const TemporaryFolder folder;
   const auto path = folder.path() / "changed.gguf";
-  ASSERT_TRUE(model::write_image(std::move(image), {}, path, {}).has_value());
+  ASSERT_TRUE(model::write_image(std::move(image), options, path, {}).has_value());
   const auto changed = *formats::GgufFile::open(path.string());
   look(model::spec_from_gguf(changed));
 }
@@ -87,6 +87,21 @@ TEST(Qwen35, AFileThatListsItsLayersNeedsNoInterval) {
         EXPECT_TRUE(spec->layers[2].delta_net);
         EXPECT_FALSE(spec->layers[3].delta_net);
       });
+}
+
+TEST(Qwen35, QuantisingLeavesConvolutionAndDecaysInFloats) {
+  const auto stays_so = [](const Result<model::ModelSpec>& spec) {
+    using enum formats::TensorType;
+    ASSERT_TRUE(spec.has_value()) << spec.error().message();
+    const model::DeltaNet& net = *spec->layers[0].delta_net;
+    for (const model::Weight* weight : {&net.conv, &net.decay, &net.dt_bias, &net.norm}) {
+      EXPECT_EQ(weight->tensor.type, kF32) << weight->tensor.name;
+    }
+    for (const model::Weight* weight : {&net.qkv, &net.gate, &net.beta, &net.alpha, &net.output}) {
+      EXPECT_EQ(weight->tensor.type, kQ8_0) << weight->tensor.name;
+    }
+  };
+  look_at([](model::GgufImage&) {}, stays_so, {.type = *model::find_quantize_type("Q8_0")});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "base/check.h"
 
@@ -51,28 +52,41 @@ void multiply_by_sigmoid(float* x, const float* gate, size_t n) {
   });
 }
 
-// One row for the columns [j, j + lanes of d). Sums over k are in four parts, so that an addition
-// need not wait for the one before it.
+// Calls add(i, part) for all i < n, in an order that lets sums in four parts stay in registers: an
+// addition need not wait for the one before it.
+template <class Add>
+HWY_INLINE void for_parts(size_t n, const Add& add) {
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    add(i, std::integral_constant<size_t, 0>());
+    add(i + 1, std::integral_constant<size_t, 1>());
+    add(i + 2, std::integral_constant<size_t, 2>());
+    add(i + 3, std::integral_constant<size_t, 3>());
+  }
+  for (; i < n; ++i) add(i, std::integral_constant<size_t, 0>());
+}
+
+// One row for the columns [j, j + lanes of d).
 template <class Tag>
 HWY_INLINE void update_columns(Tag d, float* matrix, size_t v_dim, const DeltaRow& row, size_t j) {
   const size_t n = row.k.size();
   const float* k = row.k.data();
   const float* q = row.q.data();
   hn::Vec<Tag> known[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  for (size_t i = 0; i < n; ++i) {
-    known[i % 4] = hn::MulAdd(hn::LoadU(d, matrix + i * v_dim + j), hn::Set(d, k[i]), known[i % 4]);
-  }
+  for_parts(n, [&](size_t i, auto part) HWY_ATTR {
+    known[part] = hn::MulAdd(hn::LoadU(d, matrix + i * v_dim + j), hn::Set(d, k[i]), known[part]);
+  });
   const auto decay = hn::Set(d, row.decay);
   const auto sum = hn::Add(hn::Add(known[0], known[1]), hn::Add(known[2], known[3]));
   const auto change =
       hn::Mul(hn::Set(d, row.beta), hn::Sub(hn::LoadU(d, row.v.data() + j), hn::Mul(sum, decay)));
   hn::Vec<Tag> read[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  for (size_t i = 0; i < n; ++i) {
+  for_parts(n, [&](size_t i, auto part) HWY_ATTR {
     const auto old = hn::Mul(hn::LoadU(d, matrix + i * v_dim + j), decay);
     const auto updated = hn::MulAdd(hn::Set(d, k[i]), change, old);
     hn::StoreU(updated, d, matrix + i * v_dim + j);
-    read[i % 4] = hn::MulAdd(updated, hn::Set(d, q[i]), read[i % 4]);
-  }
+    read[part] = hn::MulAdd(updated, hn::Set(d, q[i]), read[part]);
+  });
   hn::StoreU(hn::Add(hn::Add(read[0], read[1]), hn::Add(read[2], read[3])), d, row.out.data() + j);
 }
 

@@ -17,7 +17,8 @@ Cost cost_of(std::string_view name, std::initializer_list<const Linear*> linears
   Cost cost{.name = std::string(name)};
   for (const Linear* linear : linears) {
     const model::Weight& w = *linear->weight;
-    cost.row_bytes += w.tensor.data.size() + sizeof(float) * (uint64_t{w.rows} + w.cols);
+    cost.fixed_bytes += w.tensor.data.size();
+    cost.row_bytes += sizeof(float) * (uint64_t{w.rows} + w.cols);
     cost.row_flops += uint64_t{2} * w.rows * w.cols;
   }
   return cost;
@@ -190,7 +191,9 @@ void ExpertRunner::multiply(const Cost& cost, const Rows& x, uint32_t products_e
          .rows = g.rows,
          .products = products.subspan(batches.size() * products_each, products_each)});
   }
-  profile_.measure(cost, groups_.back().first + groups_.back().rows,
+  Cost of_all = cost;
+  of_all.fixed_bytes *= groups_.size();
+  profile_.measure(of_all, groups_.back().first + groups_.back().rows,
                    [&] { matmul_.run(x, batches); });
 }
 

@@ -25,7 +25,7 @@ struct CpuMixture {
   Linear router;
   std::vector<ExpertLinears> experts;
   std::optional<Linear> shared_router;
-  Cost router_cost, gate_up_cost, down_cost;  // of experts: of one, for each row that it gets
+  Cost router_cost, gate_up_cost, down_cost;  // of experts: of one
 
   [[nodiscard]] static Result<CpuMixture> create(const model::LayerSpec& layer);
 };

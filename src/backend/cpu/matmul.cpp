@@ -17,15 +17,20 @@ constexpr uint32_t kTasksOfFewRows = 32;
 
 uint32_t tiles(const Linear& linear) { return ceil_div(linear.weight->rows, kTileRows); }
 
+// Whether it multiplies integers.
+bool is_quantized(const Linear& linear) {
+  return linear.packed != nullptr && !is_float(linear.weight->tensor.type);
+}
+
+bool wants_integers(const Batch& batch) {
+  return std::ranges::any_of(batch.products,
+                             [](const Product& p) { return is_quantized(*p.linear); });
+}
+
 uint32_t tiles(const Batch& batch) {
   uint32_t sum = 0;
   for (const Product& product : batch.products) sum += tiles(*product.linear);
   return sum;
-}
-
-// Whether it multiplies integers.
-bool is_quantized(const Linear& linear) {
-  return linear.packed != nullptr && !is_float(linear.weight->tensor.type);
 }
 
 // The tile, decoded to `scratch` if it is not packed.
@@ -98,7 +103,7 @@ void Matmul::run(const Rows& x, uint32_t rows, std::span<const Product> products
 }
 
 void Matmul::run(const Rows& x, std::span<const Batch> batches) {
-  quantize(x, batches);
+  if (std::ranges::any_of(batches, wants_integers)) quantize(x, batches);
   uint32_t n_tiles = 0;
   uint32_t rows = 0;
   for (const Batch& batch : batches) {
@@ -147,20 +152,23 @@ ActivationBlock* Matmul::blocks_of(RowRange range, uint32_t cols) const {
 }
 
 void Matmul::quantize(const Rows& x, std::span<const Batch> batches) {
-  for (const Batch& batch : batches) {
-    const bool is_wanted = std::ranges::any_of(
-        batch.products, [](const Product& p) { return is_quantized(*p.linear); });
-    if (!is_wanted) continue;
-    const uint32_t tasks = std::min(batch.rows, pool_.threads() * kTasksPerThread);
-    pool_.run(tasks, [&](uint32_t task, uint32_t) {
-      const uint32_t end = batch.rows * (task + 1) / tasks;
-      for (uint32_t i = batch.rows * task / tasks; i < end; ++i) {
-        const RowRange range = range_of(i, batch);
-        const uint32_t row = batch.first + i;
-        quantize_row(x.values(row), blocks_of(range, x.cols) + (row - range.first), range.count);
-      }
-    });
+  const auto quantize_rows = [&](const Batch& batch, uint32_t first, uint32_t end) {
+    if (!wants_integers(batch)) return;
+    for (uint32_t i = first; i < end; ++i) {
+      const RowRange range = range_of(i, batch);
+      const uint32_t row = batch.first + i;
+      quantize_row(x.values(row), blocks_of(range, x.cols) + (row - range.first), range.count);
+    }
+  };
+  if (batches.size() > 1) {
+    return pool_.run(static_cast<uint32_t>(batches.size()),
+                     [&](uint32_t i, uint32_t) { quantize_rows(batches[i], 0, batches[i].rows); });
   }
+  const uint32_t rows = batches[0].rows;
+  const uint32_t tasks = std::min(rows, pool_.threads() * kTasksPerThread);
+  pool_.run(tasks, [&](uint32_t task, uint32_t) {
+    quantize_rows(batches[0], rows * task / tasks, rows * (task + 1) / tasks);
+  });
 }
 
 void Matmul::multiply_tile(const Rows& x, RowRange range, const Product& product, uint32_t tile,

@@ -52,7 +52,8 @@ Result<kernels::Dispatch> rule(const PlanInputs& in, size_t layer) {
                               .gates = whole(in.activations.delta_in),
                               .heads = whole(in.weights.layers[layer].delta_net->heads),
                               .states = whole(in.states.layers[layer].matrices),
-                              .y = whole(in.activations.read)});
+                              .y = whole(in.activations.read)},
+                             kernels::delta_rule_loops_for(in.device.info()));
 }
 
 }  // namespace

@@ -60,14 +60,15 @@ Result<void> expect_mixtures_fit(const model::ModelSpec& spec, const Options& op
   return {};
 }
 
-void add_expert_choices(const PlanInputs& in, size_t layer, const gpu::Buffer& x, Plan& plan) {
+void add_expert_choices(const PlanInputs& in, size_t layer, const gpu::Buffer& x, uint32_t most,
+                        Plan& plan) {
   const Activations& a = in.activations;
   const model::Mlp& mlp = in.spec.layers[layer].mlp;
   const model::Mixture& mixture = *mlp.mixture;
   const DeviceMixture& weights = *in.weights.layers[layer].mixture;
   for (const kernels::Product& product :
        products_of(weights.router, x, a.router_logits, kernels::Store::kReplace)) {
-    plan.push_back(kernels::product(in.device, product, 1));
+    plan.push_back(kernels::product(in.device, product, most));
   }
   plan.push_back(kernels::route(in.device,
                                 {.experts = mixture.experts,
@@ -89,13 +90,14 @@ void add_expert_choices(const PlanInputs& in, size_t layer, const gpu::Buffer& x
       {.gate_up = whole(a.expert_gate_up), .y = whole(a.expert_activated)}));
 }
 
-void add_shared_gate(const PlanInputs& in, size_t layer, const gpu::Buffer& x, Plan& plan) {
+void add_shared_gate(const PlanInputs& in, size_t layer, const gpu::Buffer& x, uint32_t most,
+                     Plan& plan) {
   const Activations& a = in.activations;
   const std::optional<DeviceMatrix>& router = in.weights.layers[layer].mixture->shared_router;
   if (!router) return;
   for (const kernels::Product& product :
        products_of(*router, x, a.router_logits, kernels::Store::kReplace)) {
-    plan.push_back(kernels::product(in.device, product, 1));
+    plan.push_back(kernels::product(in.device, product, most));
   }
   plan.push_back(kernels::row_gate(in.device, in.spec.layers[layer].mlp.ff,
                                    {.logits = whole(a.router_logits), .x = whole(a.activated)}));

@@ -13,13 +13,15 @@ namespace weft::backend {
 [[nodiscard]] Result<void> expect_mixtures_fit(const model::ModelSpec& spec,
                                                const Options& options);
 
-// From `x`, the router's choices and what the chosen experts' last matrix is multiplied with; x is
-// not needed after that.
-void add_expert_choices(const PlanInputs& in, size_t layer, const gpu::Buffer& x, Plan& plan);
+// For steps of at most `most` rows: from `x`, the router's choices and what the chosen experts'
+// last matrix is multiplied with; x is not needed after that.
+void add_expert_choices(const PlanInputs& in, size_t layer, const gpu::Buffer& x, uint32_t most,
+                        Plan& plan);
 
 // Scales what the shared expert's last matrix is multiplied with by the gate of `x`, where it has
 // one.
-void add_shared_gate(const PlanInputs& in, size_t layer, const gpu::Buffer& x, Plan& plan);
+void add_shared_gate(const PlanInputs& in, size_t layer, const gpu::Buffer& x, uint32_t most,
+                     Plan& plan);
 
 // Adds what the experts give to the residual stream.
 void add_expert_outputs(const PlanInputs& in, size_t layer, Plan& plan);

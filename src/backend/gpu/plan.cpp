@@ -144,7 +144,7 @@ class PlanBuilder {
     const gpu::Buffer& attention_in = is_there(weights.attn_norm) ? a.normed : a.residual;
     const gpu::Buffer& mlp_in =
         shares_norm ? attention_in : norm(weights.ffn_norm, spec.ffn_norm_bias, a.normed);
-    if (spec.mlp.mixture) add_expert_choices(in_, i, mlp_in, plan_);
+    if (spec.mlp.mixture) add_expert_choices(in_, i, mlp_in, most_, plan_);
     const bool is_gated =
         spec.mlp.ff != 0 && on_matrices_ && matrices_->add_gated(i, mlp_in, most_, plan_);
     if (spec.mlp.ff != 0 && !is_gated) add(products_of(weights.gate_up, mlp_in, a.gate_up));
@@ -166,7 +166,7 @@ class PlanBuilder {
                                        .gated = spec.mlp.gated},
                                       {.gate_up = whole(a.gate_up), .y = whole(a.activated)}));
     }
-    if (spec.mlp.mixture) add_shared_gate(in_, i, x, plan_);
+    if (spec.mlp.mixture) add_shared_gate(in_, i, x, most_, plan_);
     const DeviceLayer& weights = in_.weights.layers[i];
     add_to_residual(weights.ffn_down, a.activated, weights.ffn_post_norm);
   }

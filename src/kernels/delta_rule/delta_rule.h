@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "gpu/device.h"
+#include "kernels/compose.h"
 #include "kernels/dispatch.h"
 
 namespace weft::kernels {
@@ -33,9 +34,13 @@ struct DeltaRuleBuffers {
   gpu::Binding y;          // f32 [rows, v_heads, v_dim]
 };
 
+// S is in registers where loops are unrolled, which a CPU that stands in for a GPU takes a minute
+// to compile.
+[[nodiscard]] Loops delta_rule_loops_for(const gpu::AdapterInfo& info);
+
 // An error where a width is not supported.
 [[nodiscard]] Result<Dispatch> delta_rule(gpu::Device& device, const DeltaRule& shape,
-                                          const DeltaRuleBuffers& buffers);
+                                          const DeltaRuleBuffers& buffers, Loops loops);
 
 // One head of one sequence from position 0 on, in double precision: [rows, v_dim].
 struct DeltaRuleHead {

@@ -17,6 +17,7 @@ struct Params {
   gates_stride: u32,
   first_beta: u32,
   first_alpha: u32,
+  quads: u32,  // kQuads, for loops that are not unrolled
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> sequences: array<Sequence>;

@@ -45,7 +45,7 @@ class DeltaRuleTest : public KernelTest {
   // v_heads, v_dim].
   std::vector<std::vector<float>> compute(const DeltaRule& shape, const Rows& qkv,
                                           const Rows& gates, const std::vector<float>& heads,
-                                          uint32_t rows, uint32_t chunk) {
+                                          uint32_t rows, uint32_t chunk, Loops loops) {
     // What states held before must not show; two for each sequence.
     const TestBuffer states =
         input(random_floats(size_t{2} * kSequences * shape.v_heads * shape.k_dim * shape.v_dim, 7));
@@ -71,7 +71,8 @@ class DeltaRuleTest : public KernelTest {
                                         .gates = of_rows,
                                         .heads = of_heads,
                                         .states = states,
-                                        .y = y});
+                                        .y = y},
+                                       loops);
       EXPECT_TRUE(dispatch.has_value());
       run(*dispatch, {.rows = kSequences * n, .sequences = kSequences});
       const std::vector<float> values = this->values<float>(y);
@@ -83,7 +84,7 @@ class DeltaRuleTest : public KernelTest {
     return got;
   }
 
-  void check(DeltaRule shape, uint32_t rows) {
+  void check(DeltaRule shape, uint32_t rows, Loops loops) {
     SCOPED_TRACE(testing::Message() << shape.k_heads << " heads of k, " << shape.v_heads
                                     << " of v, " << shape.k_dim << "x" << shape.v_dim);
     const uint32_t all_k = shape.k_heads * shape.k_dim;
@@ -93,9 +94,9 @@ class DeltaRuleTest : public KernelTest {
     const Rows qkv(rows, 2 * all_k + shape.v_heads * shape.v_dim, 1, 0.2F);
     const Rows gates(rows, shape.gates_stride, 2, 3);
     const std::vector<float> heads = random_floats(size_t{2} * shape.v_heads, 3, -1, 0);
-    const auto got = compute(shape, qkv, gates, heads, rows, rows);
-    EXPECT_EQ(compute(shape, qkv, gates, heads, rows, 1), got);
-    EXPECT_EQ(compute(shape, qkv, gates, heads, rows, 2), got);
+    const auto got = compute(shape, qkv, gates, heads, rows, rows, loops);
+    EXPECT_EQ(compute(shape, qkv, gates, heads, rows, 1, loops), got);
+    EXPECT_EQ(compute(shape, qkv, gates, heads, rows, 2, loops), got);
     for (uint32_t s = 0; s < kSequences; ++s) {
       for (uint32_t head = 0; head < shape.v_heads; ++head) {
         const uint32_t k_head =
@@ -129,12 +130,14 @@ class DeltaRuleTest : public KernelTest {
 };
 
 TEST_F(DeltaRuleTest, IsWhatTheFormulaSaysInStepsOfAnySize) {
-  for (const bool grouped : {true, false}) {
-    check({.k_heads = 1, .v_heads = 1, .k_dim = 4, .v_dim = 4, .grouped = grouped}, 5);
-    check({.k_heads = 2, .v_heads = 6, .k_dim = 12, .v_dim = 8, .grouped = grouped}, 5);
-    check({.k_heads = 3, .v_heads = 3, .k_dim = 20, .v_dim = 36, .grouped = grouped}, 3);
+  for (const Loops loops : {Loops::kUnrolled, Loops::kKept}) {
+    check({.k_heads = 1, .v_heads = 1, .k_dim = 4, .v_dim = 4, .grouped = true}, 5, loops);
+    check({.k_heads = 2, .v_heads = 6, .k_dim = 12, .v_dim = 8, .grouped = true}, 5, loops);
+    check({.k_heads = 2, .v_heads = 6, .k_dim = 12, .v_dim = 8, .grouped = false}, 5, loops);
+    check({.k_heads = 3, .v_heads = 3, .k_dim = 20, .v_dim = 36, .grouped = true}, 3, loops);
   }
-  check({.k_heads = 1, .v_heads = 2, .k_dim = 64, .v_dim = 32, .grouped = true}, 4);
+  check({.k_heads = 1, .v_heads = 2, .k_dim = 128, .v_dim = 32, .grouped = true}, 4,
+        delta_rule_loops_for(device().info()));
 }
 
 TEST_F(DeltaRuleTest, WidthsWithoutKernelAreNamed) {
@@ -142,7 +145,7 @@ TEST_F(DeltaRuleTest, WidthsWithoutKernelAreNamed) {
   const DeltaRuleBuffers buffers{.sequences = nothing};
   for (const auto& [k_dim, v_dim] : {std::pair{6U, 8U}, {8U, 6U}, {260U, 8U}}) {
     const DeltaRule shape{.k_heads = 1, .v_heads = 1, .k_dim = k_dim, .v_dim = v_dim};
-    const auto dispatch = delta_rule(device(), shape, buffers);
+    const auto dispatch = delta_rule(device(), shape, buffers, Loops::kKept);
     ASSERT_FALSE(dispatch.has_value());
     EXPECT_NE(dispatch.error().message().find(std::to_string(k_dim)), std::string::npos);
   }
