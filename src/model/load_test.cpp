@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -111,6 +112,38 @@ TEST(SpecFromGguf, CountsATiedHeadOnce) {
   // Embedding, norms (2 a layer and 1), q and output, k and v, three matrices of the MLP.
   EXPECT_EQ(tied.spec().parameters(),
             320U * 64 + 5 * 64 + 2 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 96 * 64));
+}
+
+// As in GGUF files from before experts were merged: "blk.0.ffn_up.2.weight".
+TEST(SpecFromGguf, ExpertsMayHaveTensorsOfTheirOwn) {
+  const testing::TinyModelOptions options{.layers = 1, .experts = 3};
+  const TinyModel merged(options);
+  GgufWriter writer = tiny_gguf(options);
+  const auto take_apart = [&](const std::string& role, Weight Expert::* matrix) {
+    writer.erase_tensor("blk.0." + role + "_exps.weight");
+    for (size_t i = 0; i < options.experts; ++i) {
+      const Weight& weight = merged.spec().layers[0].experts[i].*matrix;
+      writer.add_tensor(fmt::format("blk.0.{}.{}.weight", role, i), {weight.cols, weight.rows},
+                        weight.tensor.type,
+                        Bytes(weight.tensor.data.begin(), weight.tensor.data.end()));
+    }
+  };
+  take_apart("ffn_gate", &Expert::gate);
+  take_apart("ffn_up", &Expert::up);
+  take_apart("ffn_down", &Expert::down);
+  const Bytes bytes = writer.finish();
+  const auto file = GgufFile::parse(bytes, "apart.gguf");
+  ASSERT_TRUE(file.has_value()) << file.error().message();
+  const auto spec = spec_from_gguf(*file);
+  ASSERT_TRUE(spec.has_value()) << spec.error().message();
+  for (size_t i = 0; i < options.experts; ++i) {
+    for (const auto matrix : {&Expert::gate, &Expert::up, &Expert::down}) {
+      const Weight& got = spec->layers[0].experts[i].*matrix;
+      const Weight& want = merged.spec().layers[0].experts[i].*matrix;
+      EXPECT_EQ(got.rows, want.rows);
+      EXPECT_TRUE(std::ranges::equal(got.tensor.data, want.tensor.data)) << got.tensor.name;
+    }
+  }
 }
 
 TEST(SpecFromGguf, QuantizationIsTheFilesNameOrTheMostCommonType) {

@@ -58,6 +58,28 @@ TEST_F(ExpertMatvecTest, EachExpertOfEveryFormat) {
   }
 }
 
+TEST_F(ExpertMatvecTest, LeavesResultsOfExpertsThatAreNotThere) {
+  constexpr uint32_t kN = 16, kK = 32, kFirst = 2;
+  const RandomWeight w(device(), WeightFormat::kQ8_0, (kExperts - kFirst) * kN, kK, 4);
+  const std::vector<float> x = random_floats(kRows * kK, 1);
+  const std::vector<float> no_bias(kExperts * kN);
+  const auto choices = some_choices();
+  const TestBuffer x_buffer = input(x), chosen = input(choices);
+  const TestBuffer y = input(std::vector<float>(kRows * kUsed * kN, 9));
+  run(expert_matvec(
+          device(),
+          {.weight = w, .first_expert = kFirst, .n = kN, .used = kUsed, .choices = chosen},
+          EachExpert{.x = x_buffer, .y = y, .y_stride = kN}),
+      {.rows = kRows});
+  std::vector<double> want(kRows * kUsed * kN, 9);
+  for (uint32_t i = 0; i < kRows * kUsed; ++i) {
+    if (choices[i].expert < kFirst) continue;
+    const auto row = std::span(x).subspan(i / kUsed * kK, kK);
+    std::ranges::copy(one(w, kN, no_bias, choices[i].expert - kFirst, row), &want[i * kN]);
+  }
+  expect_near(values<float>(y), want, tolerance(kK));
+}
+
 TEST_F(ExpertMatvecTest, SumsOverPartsOfTheExperts) {
   constexpr uint32_t kN = 20;
   for (const uint32_t k : {5U, 32U, 544U}) {
