@@ -61,8 +61,9 @@ macro_rules! capital_word {
     };
 }
 
-const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
-const DIGIT: &str = r"\p{N}";
+pub const GPT2: &str =
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+pub const DIGIT: &str = r"\p{N}";
 
 const LLAMA3: &str =
     concat!(suffix!(), "|", letters!(), r"|\p{N}{1,3}|", punctuation!(), "|", lines_and_spaces!(),);
@@ -224,16 +225,7 @@ pub fn find(name: &str) -> Option<PreTokenizer> {
 
 impl PreTokenizer {
     pub fn build(&self) -> Result<Words, String> {
-        let compile = |patterns: &[&str]| {
-            let compiled = patterns.iter().map(|pattern| Regex::new(pattern));
-            compiled
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| format!("A pre-tokenizer's pattern does not compile: {error}."))
-        };
-        Ok(Words {
-            before_bytes: compile(self.before_bytes)?,
-            after_bytes: compile(self.after_bytes)?,
-        })
+        Words::new(self.before_bytes, self.after_bytes)
     }
 }
 
@@ -244,6 +236,17 @@ pub struct Words {
 }
 
 impl Words {
+    /// See `PreTokenizer`.
+    pub fn new(before_bytes: &[&str], after_bytes: &[&str]) -> Result<Self, String> {
+        let compile = |patterns: &[&str]| {
+            let compiled = patterns.iter().map(|pattern| Regex::new(pattern));
+            compiled
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| format!("A pre-tokenizer's pattern does not compile: {error}."))
+        };
+        Ok(Self { before_bytes: compile(before_bytes)?, after_bytes: compile(after_bytes)? })
+    }
+
     /// Calls `use_word` with each word of `text`, which `spell` may cut further.
     pub fn cut<'a>(
         &self,
