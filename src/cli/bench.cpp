@@ -81,16 +81,19 @@ Result<void> fit_model_options(const std::vector<ThroughputCase>& cases,
   return {};
 }
 
-// Short runs until caches are warm and the GPU has left its idle clock.
-Result<void> warm_up(backend::Backend& backend, ThroughputCase test) {
+// Runs until caches are warm and the GPU has left its idle clock, for which short steps alone are
+// not enough: each run is twice as long as the one before, up to the case's own length.
+Result<void> warm_up(backend::Backend& backend, const ThroughputCase& test) {
   using Clock = std::chrono::steady_clock;
-  test.tokens = std::min(test.tokens, 32U);
-  test.depth = std::min(test.depth, 32U);
+  ThroughputCase run = test;
+  run.tokens = std::min(test.tokens, 32U);
+  run.depth = std::min(test.depth, 32U);
   const auto start = Clock::now();
-  do {
-    WEFT_TRY(engine::time_once(backend, test));
-  } while (Clock::now() - start < std::chrono::milliseconds(300));
-  return {};
+  while (true) {
+    WEFT_TRY(engine::time_once(backend, run));
+    if (Clock::now() - start > std::chrono::milliseconds(300)) return {};
+    run.tokens = std::min(test.tokens, 2 * run.tokens);
+  }
 }
 
 Result<Rates> measure(backend::Backend& backend, const ThroughputCase& test, uint32_t reps,

@@ -67,24 +67,33 @@ FamilyModel::FamilyModel(const std::string& family)
       from_folder_(value_or_throw(model::spec_from_folder(folder_))),
       from_gguf_(value_or_throw(model::spec_from_gguf(gguf_))) {}
 
-double golden_difference(std::span<const float> logits, const GoldenPrompt& golden) {
+double largest_difference(std::span<const float> logits, const GoldenPrompt& golden) {
   CHECK(logits.size() == golden.logits.size());
   const size_t vocab = logits.size() / golden.tokens.size();
   double worst = 0;
   for (size_t first = 0; first < logits.size(); first += vocab) {
-    const auto mine = logits.subspan(first, vocab);
     const auto wanted = std::span(golden.logits).subspan(first, vocab);
     const auto [least, most] = std::ranges::minmax(wanted);
     for (size_t i = 0; i < vocab; ++i) {
       const double difference =
-          std::abs(static_cast<double>(mine[i]) - static_cast<double>(wanted[i]));
+          std::abs(static_cast<double>(logits[first + i]) - static_cast<double>(wanted[i]));
       worst = std::max(worst, difference / static_cast<double>(most - least));
     }
-    const bool same_choice = std::ranges::max_element(mine) - mine.begin() ==
-                             std::ranges::max_element(wanted) - wanted.begin();
-    if (!same_choice) worst += 1;
   }
   return worst;
+}
+
+double golden_difference(std::span<const float> logits, const GoldenPrompt& golden) {
+  double result = largest_difference(logits, golden);
+  const size_t vocab = logits.size() / golden.tokens.size();
+  for (size_t first = 0; first < logits.size(); first += vocab) {
+    const auto mine = logits.subspan(first, vocab);
+    const auto wanted = std::span(golden.logits).subspan(first, vocab);
+    const bool same_choice = std::ranges::max_element(mine) - mine.begin() ==
+                             std::ranges::max_element(wanted) - wanted.begin();
+    if (!same_choice) result += 1;
+  }
+  return result;
 }
 
 }  // namespace weft::testing

@@ -38,7 +38,10 @@ class FamilyModel {
 };
 
 // The largest difference between logits and golden ones, relative to the range of the golden ones
-// of the same position; 1 or more where the most likely token is another. [tokens, vocab] both.
+// of the same position. [tokens, vocab] both.
+[[nodiscard]] double largest_difference(std::span<const float> logits, const GoldenPrompt& golden);
+
+// The same and 1 more for each position whose most likely token is another.
 [[nodiscard]] double golden_difference(std::span<const float> logits, const GoldenPrompt& golden);
 
 }  // namespace weft::testing
