@@ -52,15 +52,20 @@ void Tracer::read_oldest() {
   free_timers_.push_back(std::move(submission.timer));
   if (!times || times->empty()) return;  // the step's own result has the error
   if (detail_ == TraceDetail::kSteps) submission.kernels.clear();
+  // A GPU's clock may have run for years: as seconds alone it would be known to microseconds.
+  if (steps_.empty()) first_ns_ = times->front().begin_ns;
+  const auto seconds = [&](uint64_t ns) {
+    return static_cast<double>(static_cast<int64_t>(ns - first_ns_)) * 1e-9;
+  };
   std::vector<Span>& kernels = submission.kernels;
   kernels.resize(std::min(kernels.size(), times->size()));
   for (size_t i = 0; i < kernels.size(); ++i) {
-    kernels[i].begin = static_cast<double>((*times)[i].begin_ns) * 1e-9;
-    kernels[i].end = static_cast<double>((*times)[i].end_ns) * 1e-9;
+    kernels[i].begin = seconds((*times)[i].begin_ns);
+    kernels[i].end = seconds((*times)[i].end_ns);
   }
   steps_.push_back({.kernels = std::move(kernels),
-                    .begin = static_cast<double>(times->front().begin_ns) * 1e-9,
-                    .end = static_cast<double>(times->back().end_ns) * 1e-9,
+                    .begin = seconds(times->front().begin_ns),
+                    .end = seconds(times->back().end_ns),
                     .submitted_at = submission.submitted_at});
 }
 

@@ -39,7 +39,7 @@ class Tracer {
     std::vector<Span> kernels;  // without times
     double submitted_at = 0;
   };
-  // As measured, on the GPU's clock.
+  // As measured, on the GPU's clock, from the beginning of the first.
   struct Step {
     std::vector<Span> kernels;
     double begin, end;
@@ -61,6 +61,7 @@ class Tracer {
   std::deque<Submission> under_way_;  // the last is being recorded between record() and submitted()
   std::vector<gpu::Timer> free_timers_;
   std::vector<Step> steps_;
+  uint64_t first_ns_ = 0;  // on the GPU's clock, when the first of them began
   SpanNames names_;
 };
 
