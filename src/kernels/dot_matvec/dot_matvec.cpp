@@ -273,7 +273,7 @@ DotMatvecVariant dot_matvec_variant(const gpu::AdapterInfo& info, const WeightLa
   if (quantized) {
     if (groups / variant.groups > kManyWorkgroups) {
       variant.turns = 4;
-    } else {
+    } else if (variant.lanes_k >= info.subgroup_max) {  // else subgroups would not be full
       variant.groups = even_groups(groups, variant.groups);
     }
   }
