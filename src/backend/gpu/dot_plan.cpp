@@ -1,9 +1,11 @@
 #include "backend/gpu/dot_plan.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "backend/gpu/delta_plan.h"
+#include "backend/gpu/mixture_plan.h"
 #include "backend/gpu/plan_parts.h"
 
 namespace weft::backend {
@@ -111,6 +113,75 @@ MixerProducts mixer_products(const PlanInputs& in, size_t layer) {
   return out;
 }
 
+// Of an MLP, a mixture of experts, or both; empty what it has not.
+struct MlpProducts {
+  std::vector<DotProduct> router;
+  std::vector<DotProduct> gates;          // of the MLP, of experts
+  std::vector<DotProduct> shared_router;  // of the MLP's gate as a shared expert
+  std::vector<DotProduct> down;
+  std::vector<DotProduct> expert_sum;
+};
+
+// To `router_logits`.
+std::vector<DotProduct> router_products(const PlanInputs& in, const DeviceMatrix& router) {
+  std::vector<DotProduct> products;
+  for (const MatrixPart& part : router.parts) {
+    products.push_back({.weight = part.weight(),
+                        .finish = kernels::StoreFinish{.y = whole(in.activations.router_logits),
+                                                       .bias = bias_of(part),
+                                                       .y_stride = router.rows,
+                                                       .y_first = part.first_row}});
+  }
+  return products;
+}
+
+// False where experts are in parts.
+bool add_expert_products(const PlanInputs& in, size_t layer, MlpProducts& products) {
+  const Activations& a = in.activations;
+  const DeviceMixture& weights = *in.weights.layers[layer].mixture;
+  const model::Mlp& mlp = in.spec.layers[layer].mlp;
+  if (weights.gate_up.size() != 1 || weights.gate_up[0].parts.size() != 1 ||
+      weights.down.parts.size() != 1) {
+    return false;
+  }
+  const auto chosen = [&](const ExpertMatrices& matrices) {
+    const bool has_bias = matrices.bias.size_bytes() > 0;
+    return kernels::ChosenExperts{.choices = whole(a.choices),
+                                  .used = mlp.mixture->used,
+                                  .n = matrices.rows,
+                                  .bias = has_bias ? whole(matrices.bias) : gpu::Binding{}};
+  };
+  products.router = router_products(in, weights.router);
+  products.gates.push_back(
+      {.weight = weights.gate_up[0].parts[0].weight(),
+       .finish = kernels::ExpertGateFinish{.experts = chosen(weights.gate_up[0]),
+                                           .y = whole(a.expert_activated),
+                                           .activation = activation_of(mlp)}});
+  if (weights.shared_router) products.shared_router = router_products(in, *weights.shared_router);
+  products.expert_sum.push_back({.weight = weights.down.parts[0].weight(),
+                                 .finish = kernels::ExpertSumFinish{.experts = chosen(weights.down),
+                                                                    .y = whole(a.residual)}});
+  return true;
+}
+
+// Nothing where something is in parts, or has no gate.
+std::optional<MlpProducts> mlp_products(const PlanInputs& in, size_t layer) {
+  const DeviceLayer& weights = in.weights.layers[layer];
+  const model::Mlp& mlp = in.spec.layers[layer].mlp;
+  MlpProducts products;
+  if (mlp.ff != 0) {
+    if (!mlp.gated || weights.gate_up.runs.size() != 1 || weights.ffn_down.parts.size() != 1) {
+      return std::nullopt;
+    }
+    products.gates.push_back({.weight = weights.gate_up.runs[0].weight,
+                              .finish = kernels::SwigluFinish{.y = whole(in.activations.activated),
+                                                              .activation = activation_of(mlp)}});
+    products.down = to_residual(in, weights.ffn_down, weights.ffn_post_norm);
+  }
+  if (mlp.mixture && !add_expert_products(in, layer, products)) return std::nullopt;
+  return products;
+}
+
 // From what they gave to `attended`.
 Result<void> add_mixer(const PlanInputs& in, size_t layer, bool is_rotated, Plan& plan) {
   constexpr auto kElements = kernels::Elements::kF32;
@@ -145,20 +216,27 @@ Result<bool> add_dot_mixer(const PlanInputs& in, size_t layer, uint32_t most, Pl
 
 bool add_dot_mlp(const PlanInputs& in, size_t layer, uint32_t most, Plan& plan) {
   const DeviceLayer& weights = in.weights.layers[layer];
-  const gpu::Buffer& activated = in.activations.activated;
+  const Activations& a = in.activations;
   const model::LayerSpec& spec = in.spec.layers[layer];
-  if (!uses_dot_products(in) || spec.parallel || spec.mlp.mixture || !spec.mlp.gated ||
-      weights.gate_up.runs.size() != 1 || weights.ffn_down.parts.size() != 1) {
+  if (!uses_dot_products(in) || spec.parallel) return false;
+  const std::optional<MlpProducts> mlp = mlp_products(in, layer);
+  if (!mlp || !can_all(in, mlp->router) || !can_all(in, mlp->gates) ||
+      !can_all(in, mlp->shared_router) || !can_all(in, mlp->down) ||
+      !can_all(in, mlp->expert_sum)) {
     return false;
   }
-  const std::vector<DotProduct> gate_up{
-      {.weight = weights.gate_up.runs[0].weight,
-       .finish =
-           kernels::SwigluFinish{.y = whole(activated), .activation = activation_of(spec.mlp)}}};
-  const std::vector<DotProduct> ffn_down = to_residual(in, weights.ffn_down, weights.ffn_post_norm);
-  if (!can_all(in, gate_up) || !can_all(in, ffn_down)) return false;
-  add(in, normed(in, weights.ffn_norm), gate_up, most, plan);
-  add(in, {.x = whole(activated)}, ffn_down, most, plan);
+  const DotInput x = normed(in, weights.ffn_norm);
+  if (spec.mlp.mixture) {
+    add(in, x, mlp->router, most, plan);
+    add_route(in, layer, plan);
+  }
+  add(in, x, mlp->gates, most, plan);
+  if (!mlp->shared_router.empty()) {
+    add(in, x, mlp->shared_router, most, plan);
+    add_shared_scale(in, layer, plan);
+  }
+  add(in, {.x = whole(a.activated)}, mlp->down, most, plan);
+  add(in, {.x = whole(a.expert_activated)}, mlp->expert_sum, most, plan);
   if (is_there(weights.ffn_post_norm)) add_post_norm(in, weights.ffn_post_norm, plan);
   return true;
 }

@@ -16,7 +16,7 @@ namespace weft::backend {
 [[nodiscard]] Result<bool> add_dot_mixer(const PlanInputs& in, size_t layer, uint32_t most,
                                          Plan& plan);
 
-// The same of its MLP. A mixture of experts is none.
+// The same of its MLP, mixture of experts, or both.
 [[nodiscard]] bool add_dot_mlp(const PlanInputs& in, size_t layer, uint32_t most, Plan& plan);
 
 // The same from the residual stream to the logits of at most `most` outputs.

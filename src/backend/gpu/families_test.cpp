@@ -1,5 +1,7 @@
 // The GPU column of docs/models.md is what the GPU backend does: "yes" where its logits are those
 // of Transformers, else the words with which it refuses.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "backend/gpu/gpu_backend.h"
@@ -57,6 +59,26 @@ TEST_P(GpuFamilies, DoWhatTheTableSays) {
         EXPECT_LT(testing::golden_difference(logits, prompt), 3e-3);
       }
     }
+  }
+}
+
+// Where a CPU stands in for a GPU, other products than a GPU's are the fastest ones.
+TEST_P(GpuFamilies, MixturesAgreeByPackedDotProducts) {
+  const FamilyModel model(GetParam());
+  const model::ModelSpec& spec = model.from_gguf();
+  if (!std::ranges::any_of(spec.layers, [](const auto& l) { return l.mlp.mixture.has_value(); })) {
+    return;
+  }
+  Options options = testing::test_options();
+  options.max_context = spec.context;
+  const auto backend =
+      create_gpu_backend(spec, options, kernels::test_device(kernels::Features::kAll).device, {},
+                         {.few_rows = FewRows::kDot});
+  ASSERT_TRUE(backend) << backend.error().message();
+  for (const GoldenPrompt& prompt : testing::golden_prompts(GetParam())) {
+    SCOPED_TRACE(prompt.tokens.size());
+    const auto logits = testing::all_logits(**backend, prompt.tokens, {1, 3});
+    EXPECT_LT(testing::golden_difference(logits, prompt), 3e-3);
   }
 }
 

@@ -60,6 +60,23 @@ Result<void> expect_mixtures_fit(const model::ModelSpec& spec, const Options& op
   return {};
 }
 
+void add_route(const PlanInputs& in, size_t layer, Plan& plan) {
+  const Activations& a = in.activations;
+  const model::Mixture& mixture = *in.spec.layers[layer].mlp.mixture;
+  plan.push_back(kernels::route(in.device,
+                                {.experts = mixture.experts,
+                                 .used = mixture.used,
+                                 .scores = scores_of(mixture.router),
+                                 .normalized = mixture.normalized},
+                                {.logits = whole(a.router_logits), .choices = whole(a.choices)}));
+}
+
+void add_shared_scale(const PlanInputs& in, size_t layer, Plan& plan) {
+  const Activations& a = in.activations;
+  plan.push_back(kernels::row_gate(in.device, in.spec.layers[layer].mlp.ff,
+                                   {.logits = whole(a.router_logits), .x = whole(a.activated)}));
+}
+
 void add_expert_choices(const PlanInputs& in, size_t layer, const gpu::Buffer& x, uint32_t most,
                         Plan& plan) {
   const Activations& a = in.activations;
@@ -70,12 +87,7 @@ void add_expert_choices(const PlanInputs& in, size_t layer, const gpu::Buffer& x
        products_of(weights.router, x, a.router_logits, kernels::Store::kReplace)) {
     plan.push_back(kernels::product(in.device, product, most));
   }
-  plan.push_back(kernels::route(in.device,
-                                {.experts = mixture.experts,
-                                 .used = mixture.used,
-                                 .scores = scores_of(mixture.router),
-                                 .normalized = mixture.normalized},
-                                {.logits = whole(a.router_logits), .choices = whole(a.choices)}));
+  add_route(in, layer, plan);
   for (const ExpertMatrices& matrices : weights.gate_up) {
     for (const auto& product : expert_products(in, matrices, mixture.used)) {
       plan.push_back(kernels::expert_matvec(in.device, product,
@@ -99,8 +111,7 @@ void add_shared_gate(const PlanInputs& in, size_t layer, const gpu::Buffer& x, u
        products_of(*router, x, a.router_logits, kernels::Store::kReplace)) {
     plan.push_back(kernels::product(in.device, product, most));
   }
-  plan.push_back(kernels::row_gate(in.device, in.spec.layers[layer].mlp.ff,
-                                   {.logits = whole(a.router_logits), .x = whole(a.activated)}));
+  add_shared_scale(in, layer, plan);
 }
 
 void add_expert_outputs(const PlanInputs& in, size_t layer, Plan& plan) {

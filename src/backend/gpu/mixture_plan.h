@@ -18,6 +18,12 @@ namespace weft::backend {
 void add_expert_choices(const PlanInputs& in, size_t layer, const gpu::Buffer& x, uint32_t most,
                         Plan& plan);
 
+// From `router_logits` to `choices`.
+void add_route(const PlanInputs& in, size_t layer, Plan& plan);
+
+// Scales `activated`, of the shared expert, by the gate whose logits are in `router_logits`.
+void add_shared_scale(const PlanInputs& in, size_t layer, Plan& plan);
+
 // Scales what the shared expert's last matrix is multiplied with by the gate of `x`, where it has
 // one.
 void add_shared_gate(const PlanInputs& in, size_t layer, const gpu::Buffer& x, uint32_t most,

@@ -167,8 +167,9 @@ Result<Activations> Activations::create(gpu::Device& device, const model::ModelS
                       "activated, of experts"));
   }
   WEFT_TRY(allocate(a.matmul_parts, kernels::kMatmulPartsBytes, 1, "parts of products"));
-  const kernels::DotScratchBytes dot = kernels::dot_scratch_bytes(
-      std::max({spec.embd, widths.q, widths.ff}), std::min(kMaxFewRows, options.max_rows));
+  const kernels::DotScratchBytes dot =
+      kernels::dot_scratch_bytes(std::max({spec.embd, widths.q, widths.ff, widths.used_ff}),
+                                 std::min(kMaxFewRows, options.max_rows));
   WEFT_TRY(allocate(a.dot_rows, dot.rows, 1, "rows for products"));
   WEFT_TRY(allocate(a.dot_lines, dot.lines, 1, "lines for products"));
   WEFT_TRY(allocate(a.split_acc, widths.scratch.acc, 1, "attention splits"));

@@ -33,9 +33,24 @@ bool is_quantized(WeightFormat format) {
 
 bool has(const gpu::Binding& binding) { return binding.buffer != nullptr; }
 
-// Of all rows of W, in the format of the first.
+// Nothing where all of W meets every row.
+const ChosenExperts* experts_of(const DotProduct& product) {
+  if (const auto* gate = std::get_if<ExpertGateFinish>(&product.finish)) return &gate->experts;
+  if (const auto* sum = std::get_if<ExpertSumFinish>(&product.finish)) return &sum->experts;
+  return nullptr;
+}
+
+// Of all that a row of y is made of, in the format of the first rows.
 WeightLayout whole_layout(const DotProduct& product) {
   WeightLayout layout = product.weight.layout;
+  if (const ChosenExperts* experts = experts_of(product)) {
+    layout.size_bytes = layout.size_bytes * experts->n / layout.rows * experts->used;
+    layout.rows = experts->n;
+  }
+  if (const auto* sum = std::get_if<ExpertSumFinish>(&product.finish)) {
+    layout.cols *= sum->experts.used;
+    layout.units *= sum->experts.used;
+  }
   if (product.below) {
     layout.rows += product.below->layout.rows;
     layout.size_bytes += product.below->layout.size_bytes;
@@ -59,7 +74,10 @@ struct Pairs {
 
 Pairs pairs_of(const DotProduct& product) {
   const uint32_t n = whole_layout(product).rows;
-  if (std::holds_alternative<SwigluFinish>(product.finish)) return {n / 2, n / 2};
+  if (std::holds_alternative<SwigluFinish>(product.finish) ||
+      std::holds_alternative<ExpertGateFinish>(product.finish)) {
+    return {n / 2, n / 2};
+  }
   if (const auto* rope = std::get_if<RopeKvFinish>(&product.finish)) {
     return {n / 2, rope->shape.pairs == RopePairs::kHalf ? rope->shape.head_dim / 2 : 1};
   }
@@ -145,10 +163,9 @@ void add_x(const DotInput& input, const WeightLayout& weight, const DotMatvecVar
   add_source(input, weight, lanes, shader);
 }
 
-// Imports, choices and bindings of each way to finish.
+// Imports and choices of each way to finish.
 struct FinishParts {
   Variant& shader;
-  uint32_t n;
 
   void choose(const char* file, std::vector<gpu::Override> overrides) {
     shader.imports.emplace_back("finish", file);
@@ -172,19 +189,40 @@ struct FinishParts {
                               {"ROPE_PAIRS", static_cast<double>(to.shape.rope_dims / 2)},
                               {"MAGNITUDE", to.shape.magnitude}});
   }
+  void choose(const char* file, const char* w, const ChosenExperts& experts) {
+    choose(file, {{"HAS_BIAS", has(experts.bias) ? 1.0 : 0.0},
+                  {"USED", static_cast<double>(experts.used)}});
+    shader.imports.emplace_back("w_of_rows", w);
+  }
+  void operator()(const ExpertGateFinish& to) {
+    choose("finish_expert_gate", "w_of_choice", to.experts);
+    shader.imports.emplace_back("activation", wgsl_name(to.activation));
+  }
+  void operator()(const ExpertSumFinish& to) {
+    choose("finish_expert_sum", "w_of_choices", to.experts);
+  }
+};
+
+// What a finish has from binding 1 up to the weight's.
+struct FirstBindings {
+  const DotInput& input;  // stands in for a bias that is not there
+  std::vector<gpu::Binding>& bindings;
+
+  void add(const gpu::Binding& y, const gpu::Binding& bias) {
+    bindings.push_back(y);
+    bindings.push_back(has(bias) ? bias : input.x);
+  }
+  void operator()(const StoreFinish& to) { add(to.y, to.bias); }
+  void operator()(const SwigluFinish& to) { bindings.push_back(to.y); }
+  void operator()(const RopeKvFinish& to) { bindings.push_back(to.q); }
+  void operator()(const ExpertGateFinish& to) { add(to.y, to.experts.bias); }
+  void operator()(const ExpertSumFinish& to) { add(to.y, to.experts.bias); }
 };
 
 std::vector<gpu::Binding> bindings_of(const DotInput& input, const DotProduct& product,
                                       const DotScratch& scratch, XPlace place) {
   std::vector bindings{input.x};
-  const auto* store = std::get_if<StoreFinish>(&product.finish);
-  const auto* rope = std::get_if<RopeKvFinish>(&product.finish);
-  if (store != nullptr) {
-    bindings.push_back(store->y);
-    bindings.push_back(has(store->bias) ? store->bias : input.x);
-  } else {
-    bindings.push_back(rope != nullptr ? rope->q : std::get<SwigluFinish>(product.finish).y);
-  }
+  std::visit(FirstBindings{input, bindings}, product.finish);
   product.weight.bind(bindings);
   if (product.below) product.below->bind(bindings);
   if (place == XPlace::kStorage && is_quantized(product.weight.layout.format)) {
@@ -192,7 +230,8 @@ std::vector<gpu::Binding> bindings_of(const DotInput& input, const DotProduct& p
   } else {
     add_source(input, bindings);
   }
-  if (rope != nullptr) {
+  if (const ChosenExperts* experts = experts_of(product)) bindings.push_back(experts->choices);
+  if (const auto* rope = std::get_if<RopeKvFinish>(&product.finish)) {
     for (const gpu::Binding& each : {rope->rows, rope->turns, rope->k_cache, rope->v_cache}) {
       bindings.push_back(each);
     }
@@ -211,6 +250,8 @@ bool can_dot_matvec(const gpu::AdapterInfo& info, const DotProduct& product) {
   const WeightLayout& weight = product.weight.layout;
   if (!info.has_subgroups || info.subgroup_min < kEightsOfLine || weight.cols % 8 != 0)
     return false;
+  const ChosenExperts* experts = experts_of(product);
+  if (experts != nullptr && experts->n % kRowAlignment != 0) return false;
   if (product.below && !can_stand_below(weight, product.below->layout)) return false;
   const uint32_t planes_below = product.below ? product.below->layout.n_planes : 0;
   uint32_t bindings = 3 + weight.n_planes + planes_below + 2;
@@ -280,6 +321,18 @@ DotMatvecVariant dot_matvec_variant(const gpu::AdapterInfo& info, const WeightLa
   return variant;
 }
 
+DotMatvecVariant dot_matvec_variant(const gpu::AdapterInfo& info, const DotProduct& product,
+                                    uint32_t rows) {
+  WeightLayout weight = whole_layout(product);
+  const ChosenExperts* experts = experts_of(product);
+  if (experts == nullptr) return dot_matvec_variant(info, weight, rows);
+  // Rows that chose the same experts are few: each reads its own.
+  if (std::holds_alternative<ExpertGateFinish>(product.finish)) weight.rows *= experts->used;
+  DotMatvecVariant variant = dot_matvec_variant(info, weight, 1);
+  if (rows > 1) variant.x = XPlace::kStorage;
+  return variant;
+}
+
 DotScratchBytes dot_scratch_bytes(uint32_t k, uint32_t max_rows) {
   return {.rows = uint64_t{4} * max_rows * k,
           .lines = uint64_t{16} * max_rows * ceil_div(k, kUnit)};
@@ -298,7 +351,7 @@ void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& p
   CHECK(variant.lanes_k >= row_pairs);
   CHECK(variant.lanes_k <= info.subgroup_min ? std::has_single_bit(variant.lanes_k)
                                              : variant.lanes_k % info.subgroup_max == 0);
-  CHECK(variant.rows == 1 || variant.x == XPlace::kStorage);
+  CHECK(variant.rows == 1 || (variant.x == XPlace::kStorage && experts_of(product) == nullptr));
   const Pairs pairs = pairs_of(product);
   const uint32_t lanes = variant.groups * variant.lanes_k;
   const uint32_t places = ceil_div(lanes, info.subgroup_min);
@@ -315,13 +368,15 @@ void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& p
                                {"SUM_PLACES", static_cast<double>(places)}}};
   choose_weight(product, shader);
   add_x(ready, weight, variant, shader);
-  std::visit(FinishParts{shader, weight.rows}, product.finish);
+  std::visit(FinishParts{shader}, product.finish);
 
   const gpu::Pipeline pipeline = device.pipeline(compose(shader));
   const auto bindings = bindings_of(ready, product, scratch, variant.x);
   const auto* store = std::get_if<StoreFinish>(&product.finish);
+  const ChosenExperts* experts = experts_of(product);
+  const bool is_of_choices = std::holds_alternative<ExpertGateFinish>(product.finish);
   plan.push_back(
-      {.label = "dot_matvec",
+      {.label = experts != nullptr ? "dot_experts" : "dot_matvec",
        .pipeline = pipeline,
        .group = device.bind_group(pipeline, bindings, "dot_matvec"),
        .immediates = Immediates(DotMatvecParams{
@@ -329,10 +384,14 @@ void add_product(gpu::Device& device, const DotInput& ready, const DotProduct& p
        .count = ready.rows,
        .x = {.fixed =
                  ceil_div(pairs.count, row_pairs * variant.groups * variant.pairs * variant.turns)},
-       .y = {.count = ready.rows, .per_group = variant.rows},
-       .bytes = weight.size_bytes,
-       .bytes_per_count = uint64_t{4} * (weight.cols + weight.rows),
-       .flops_per_count = uint64_t{2} * weight.cols * weight.rows});
+       .y = {.count = ready.rows,
+             .fixed = is_of_choices ? experts->used : 1,
+             .per_group = variant.rows},
+       .bytes = experts != nullptr ? 0 : weight.size_bytes,
+       .bytes_per_count =
+           uint64_t{4} * (weight.cols + weight.rows) + (experts != nullptr ? weight.size_bytes : 0),
+       .flops_per_count =
+           uint64_t{2} * weight.cols * weight.rows * (is_of_choices ? experts->used : 1)});
 }
 
 }  // namespace
@@ -342,7 +401,7 @@ void dot_matvec(gpu::Device& device, const DotInput& input, const DotProduct& pr
                 std::vector<Dispatch>& plan) {
   const DotInput ready = variant.x == XPlace::kWorkgroup
                              ? input
-                             : ready_input(device, input, product.weight.layout, scratch, plan);
+                             : ready_input(device, input, whole_layout(product), scratch, plan);
   add_product(device, ready, product, variant, scratch, plan);
 }
 
@@ -352,7 +411,7 @@ void dot_matvecs(gpu::Device& device, const DotInput& input, std::span<const Dot
   bool ready_as_integers = false;
   for (const DotProduct& product : products) {
     const WeightLayout weight = whole_layout(product);
-    const DotMatvecVariant variant = dot_matvec_variant(device.info(), weight, rows);
+    const DotMatvecVariant variant = dot_matvec_variant(device.info(), product, rows);
     if (variant.x == XPlace::kWorkgroup) {
       add_product(device, input, product, variant, scratch, plan);
       continue;

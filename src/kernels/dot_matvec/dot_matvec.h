@@ -21,7 +21,7 @@ namespace weft::kernels {
 
 struct DotInput {
   Count rows = Count::kRows;
-  gpu::Binding x;        // f32 [rows, k]
+  gpu::Binding x;        // f32 [rows, k], or [rows, used, k] for ExpertSumFinish
   gpu::Binding norm;     // f32 [k]: weights of an RMS norm of x; or no buffer
   float eps = 0;         // of the norm
   gpu::Binding outputs;  // u32 [outputs]: the row of x for each row of the product; or no buffer
@@ -51,10 +51,34 @@ struct RopeKvFinish {
   gpu::Binding k_cache, v_cache;
 };
 
-using Finish = std::variant<StoreFinish, SwigluFinish, RopeKvFinish>;
+// Experts that rows chose. W has the matrices of all, one below the other.
+struct ChosenExperts {
+  gpu::Binding choices;  // ExpertChoice [rows, used]
+  uint32_t used = 0;
+  uint32_t n = 0;     // rows of an expert's matrix, a multiple of kRowAlignment
+  gpu::Binding bias;  // f32 [experts, n], or no buffer
+};
+
+// y = weight * gated(gate, up) for each choice, with the router's weight; an expert's rows are
+// those of its gate and then as many of what it gates.
+struct ExpertGateFinish {
+  ChosenExperts experts;
+  gpu::Binding y;  // f32 [rows, used, n / 2]
+  Activation activation = Activation::kSilu;
+};
+
+// y[row] += the sum over the row's choices of W_e x[row, choice] + weight * bias_e: what
+// ExpertGateFinish left has the weights in it.
+struct ExpertSumFinish {
+  ChosenExperts experts;
+  gpu::Binding y;  // f32 [rows, n]
+};
+
+using Finish =
+    std::variant<StoreFinish, SwigluFinish, RopeKvFinish, ExpertGateFinish, ExpertSumFinish>;
 
 struct DotProduct {
-  Weight weight;                // [n, k]
+  Weight weight;                // [n, k], or [experts * n, k]
   std::optional<Weight> below;  // more rows of W, where can_stand_below()
   Finish finish;
 };
@@ -73,7 +97,7 @@ enum class XPlace : uint8_t {
 };
 
 struct DotMatvecVariant {
-  uint32_t rows;     // of x that share one reading of W: 1 to kMaxMatvecRows
+  uint32_t rows;     // of x that share one reading of W: 1 to kMaxMatvecRows; 1 of experts
   uint32_t pairs;    // of rows of W that a lane handles at a time
   uint32_t lanes_k;  // of a group
   uint32_t groups;   // of a workgroup
@@ -84,6 +108,8 @@ struct DotMatvecVariant {
 // The fastest known for steps of `rows` rows.
 [[nodiscard]] DotMatvecVariant dot_matvec_variant(const gpu::AdapterInfo& info,
                                                   const WeightLayout& weight, uint32_t rows);
+[[nodiscard]] DotMatvecVariant dot_matvec_variant(const gpu::AdapterInfo& info,
+                                                  const DotProduct& product, uint32_t rows);
 
 // What rows of x made ready take in storage; `k` is the largest of any product.
 struct DotScratchBytes {

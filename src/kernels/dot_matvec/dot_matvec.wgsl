@@ -1,15 +1,15 @@
-//! finish(row, pair, (W[first] . x[row], W[second] . x[row])) for each row of x and each pair of rows of W,
+//! finish(row, pair, (W[first] . x[row], W[second] . x[row])) for each row of y and each pair of rows of W,
 //!   first = 2 PAIR_APART (pair / PAIR_APART) + pair % PAIR_APART,  second = first + PAIR_APART
-//! for few rows of x: a weight is read once for kRows of them.
+//! for few rows: a weight is read once for kRows of them. What of x and W a row is made of says w_of_rows.
 //! A workgroup has GROUPS x LANES_K lanes. The lanes of a group stand as units of W lie: kRowGroup side by side have
 //! a unit of as many rows each, and the next ones the next unit. A group handles kPairs * kRowGroup pairs at a time,
 //! TURNS times.
 //! const kRows, kPairs
-//! grid: x: GROUPS * kPairs * kRowGroup * TURNS pairs, y: kRows rows of x
+//! grid: x: GROUPS * kPairs * kRowGroup * TURNS pairs, y: kRows rows of y
 //! import: lane_subgroup
 //! import: unit_dot
 //! import: x_units
-//! import: unit_place
+//! import: w_of_rows
 //! import: finish
 
 override N: u32;             // rows of W
@@ -40,12 +40,12 @@ struct UnitPair {
   second: Unit,
 }
 
-fn load_pair(pair: u32, unit: u32) -> UnitPair {
+fn load_pair(row: u32, pair: u32, unit: u32) -> UnitPair {
   let apart = select(PAIR_APART, kRowGroup, PAIR_APART == 1u);
   let first = (2u * apart) * (pair / apart) + pair % apart;
   let at = min(unit, UNITS - 1u);
-  return UnitPair(load_unit(unit_place(min(first, N - 1u), at, UNITS)),
-                  load_unit(unit_place(min(first + apart, N - 1u), at, UNITS)));
+  return UnitPair(load_unit(place_in_w(row, min(first, N - 1u), at)),
+                  load_unit(place_in_w(row, min(first + apart, N - 1u), at)));
 }
 
 // From the sums of the two rows that each lane has loaded, those of a pair.
@@ -73,7 +73,7 @@ fn join(sum: vec2f, my_row: u32, lane: Lane) -> vec2f {
 }
 
 fn finish_within(row: u32, pair: u32, sum: vec2f) {
-  if (row < p.rows && pair < p.pairs) { finish(row, pair, sum); }
+  if (row < rows_of_y() && pair < p.pairs) { finish(row, pair, sum); }
 }
 
 @compute @workgroup_size(GROUPS * LANES_K)
@@ -88,9 +88,9 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   // Weights are asked for a trip ahead, and the first before x is prepared.
   var weights: array<UnitPair, kPairs>;
   for (var i = 0u; i < kPairs; i++) {  //! unroll
-    weights[i] = load_pair(turn_pair + group_pair + i * kRowGroup + my_row, my_unit);
+    weights[i] = load_pair(first_row, turn_pair + group_pair + i * kRowGroup + my_row, my_unit);
   }
-  prepare_x(first_row, lane);
+  prepare_x(row_of_x(first_row), lane);
 
   var x: XUnit;
   for (var turn = 0u; turn < TURNS; turn++) {
@@ -103,13 +103,13 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
       var next: array<UnitPair, kPairs>;
       if (!ends_turn || turn + 1u < TURNS) {
         for (var i = 0u; i < kPairs; i++) {  //! unroll
-          next[i] = load_pair(next_pair + i * kRowGroup, next_unit);
+          next[i] = load_pair(first_row, next_pair + i * kRowGroup, next_unit);
         }
       }
       if (unit < UNITS) {
         for (var row = 0u; row < kRows; row++) {  //! unroll
           if (kRows > 1u || UNITS > UNITS_K || turn == 0u) {
-            x = load_x(min(first_row + row, p.rows - 1u), unit);
+            x = load_x(row_of_x(min(first_row + row, rows_of_y() - 1u)), unit);
           }
           for (var i = 0u; i < kPairs; i++) {  //! unroll
             sums[row * kPairs + i] +=
