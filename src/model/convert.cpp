@@ -210,7 +210,9 @@ class Converter {
     const float usual = 1 / std::sqrt(static_cast<float>(attention.head_dim));
     if (std::abs(attention.scale - usual) > 1e-6F) set("attention.scale", attention.scale);
     uint32_t window = 0;
-    for (const LayerSpec& layer : spec_.layers) window = std::max(window, layer.attention.window);
+    for (const LayerSpec& layer : spec_.layers) {
+      if (!layer.attention.chunked) window = std::max(window, layer.attention.window);
+    }
     // Readers take a Phi 3 without this key for an old file of a model with a window.
     if (window != 0 || architecture_.gguf == "phi3") set("attention.sliding_window", window);
   }
@@ -238,11 +240,23 @@ class Converter {
                                              "embedding_scale",
                                              "residual_scale",
                                              "logit_scale",
-                                             "rope.freq_base_swa"};
+                                             "rope.freq_base_swa",
+                                             "attention.temperature_scale"};
     for (const std::string_view key : kNumbers) {
       if (!file_.has(key)) continue;
       WEFT_ASSIGN(const float value, file_.f32(key));
       set(key, value);
+    }
+    for (const std::string_view key :
+         {"attention.chunk_size", "attention.temperature_length", "interleave_moe_layer_step"}) {
+      if (!file_.has(key)) continue;
+      WEFT_ASSIGN(const uint32_t value, file_.u32(key));
+      set(key, value);
+    }
+    constexpr std::string_view kQkNorm = "use_qk_norm";
+    if (file_.has(kQkNorm)) {
+      WEFT_ASSIGN(const bool value, file_.flag(kQkNorm));
+      image_.metadata.set_flag(fmt::format("{}.{}", architecture_.gguf, kQkNorm), value);
     }
     constexpr std::string_view kParallel = "use_parallel_residual";
     if (std::ranges::find(architecture_.keys, kParallel) != architecture_.keys.end()) {

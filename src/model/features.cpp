@@ -24,13 +24,16 @@ void add_features(std::set<Feature>& out, const LayerSpec& layer) {
   add_if(out, activation == Activation::kClampedSwiglu, kClampedSwiglu);
   add_if(out, !layer.mlp.gated, kUngatedMlp);
   add_if(out, layer.mlp.mixture.has_value(), kMixture);
+  add_if(out, layer.mlp.mixture && layer.mlp.mixture->weighs_inputs, kWeighedExpertInputs);
   add_if(out, layer.delta_net.has_value(), kDeltaNet);
   if (layer.delta_net) return;
   add_if(out, layer.attn_gate.has_value(), kAttentionGate);
   add_if(out, attention.qk_norm == QkNorm::kHead, kHeadQkNorm);
   add_if(out, attention.qk_norm == QkNorm::kWhole, kWholeQkNorm);
   add_if(out, attention.softcap != 0, kAttentionSoftcap);
-  add_if(out, attention.window != 0, kSlidingWindow);
+  add_if(out, attention.window != 0 && !attention.chunked, kSlidingWindow);
+  add_if(out, attention.window != 0 && attention.chunked, kChunkedAttention);
+  add_if(out, attention.temperature.scale != 0, kAttentionTemperature);
   add_if(out, layer.attn_sinks.has_value(), kAttentionSinks);
   add_if(out, attention.rope.dims == 0, kNoRotation);
   add_if(out, attention.rope.magnitude != 1, kRotationMagnitude);
@@ -58,6 +61,10 @@ std::string_view name(Feature feature) {
       return "soft caps of attention scores";
     case kSlidingWindow:
       return "sliding windows";
+    case kChunkedAttention:
+      return "attention in chunks";
+    case kAttentionTemperature:
+      return "temperatures of attention";
     case kAttentionSinks:
       return "attention sinks";
     case kNoRotation:
@@ -74,6 +81,8 @@ std::string_view name(Feature feature) {
       return "MLPs without gate";
     case kMixture:
       return "mixtures of experts";
+    case kWeighedExpertInputs:
+      return "weights of what experts read";
     case kEmbeddingScale:
       return "scaled embeddings";
     case kResidualScale:

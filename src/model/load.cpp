@@ -14,10 +14,11 @@ namespace {
 using formats::quote;
 
 constexpr const Architecture* kArchitectures[] = {
-    &kLlama,    &kQwen2,    &kQwen3,      &kGemma,   &kGemma2,    &kGemma3,    &kPhi3,
-    &kOlmo2,    &kStableLm, &kGptNeox,    &kGpt2,    &kPhi2,      &kFalcon,    &kStarcoder2,
-    &kCommandR, &kSmolLm3,  &kGranite,    &kMixtral, &kQwen3Moe,  &kGptOss,    &kQwen2Moe,
-    &kOlmoe,    &kPhiMoe,   &kGraniteMoe, &kQwen35,  &kQwen35Moe, &kQwen3Next, &kGptJ};
+    &kLlama,    &kQwen2,      &kQwen3,     &kGemma,   &kGemma2,  &kGemma3,
+    &kPhi3,     &kOlmo2,      &kStableLm,  &kGptNeox, &kGpt2,    &kPhi2,
+    &kFalcon,   &kStarcoder2, &kCommandR,  &kSmolLm3, &kGranite, &kMixtral,
+    &kQwen3Moe, &kGptOss,     &kQwen2Moe,  &kOlmoe,   &kPhiMoe,  &kGraniteMoe,
+    &kQwen35,   &kQwen35Moe,  &kQwen3Next, &kGptJ,    &kLlama4};
 
 Result<std::string> file_type_name(const formats::GgufFile& file) {
   constexpr std::string_view kKey = "general.file_type";

@@ -51,6 +51,9 @@ void compare(Comparison& c, const Attention& a, const Attention& b) {
   c.count("the kind of norm of q and k", number(a.qk_norm), number(b.qk_norm));
   c.real("the soft cap of attention", a.softcap, b.softcap);
   c.count("the sliding window", a.window, b.window);
+  c.count("that attention is in chunks", a.chunked, b.chunked);
+  c.real("the scale of attention's temperature", a.temperature.scale, b.temperature.scale);
+  c.count("the length of attention's temperature", a.temperature.length, b.temperature.length);
 }
 
 void compare(Comparison& c, const Mixture& a, const Mixture& b) {
@@ -59,6 +62,7 @@ void compare(Comparison& c, const Mixture& a, const Mixture& b) {
   c.count("the width of an expert", a.ff, b.ff);
   c.count("the kind of router", number(a.router), number(b.router));
   c.count("that weights of experts add up to one", a.normalized, b.normalized);
+  c.count("that what experts read is weighed", a.weighs_inputs, b.weighs_inputs);
 }
 
 void compare(Comparison& c, const DeltaNet& a, const DeltaNet& b) {

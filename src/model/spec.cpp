@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <map>
 
 namespace weft::model {
@@ -85,6 +86,11 @@ std::string_view name(WeightRole role) {
       return "output head";
   }
   return "unknown";
+}
+
+float Attention::scale_at(uint32_t pos) const {
+  const uint64_t steps = (uint64_t{pos} + 1) / temperature.length;
+  return scale * (1 + temperature.scale * std::log1p(static_cast<float>(steps)));
 }
 
 Result<void> ModelSpec::fit_vocabulary(uint64_t tokens) {

@@ -50,6 +50,13 @@ enum class QkNorm : uint8_t {
   kWhole,  // all heads as one vector: weights [heads * head_dim] and [kv_heads * head_dim]
 };
 
+// Far rows look closer (arXiv 2501.19399): the scores of the row at position p are multiplied by
+// 1 + scale * log(1 + floor((p + 1) / length)).
+struct Temperature {
+  float scale = 0;      // 0: none
+  uint32_t length = 1;  // positions for which that is the same
+};
+
 struct Attention {
   uint32_t n_heads;
   uint32_t n_kv_heads;  // divides n_heads
@@ -57,8 +64,20 @@ struct Attention {
   Rope rope;
   float scale;  // of q . k, usually 1 / sqrt(head_dim)
   QkNorm qk_norm = QkNorm::kNone;
-  float softcap = 0;    // scores become softcap * tanh(score / softcap); 0: they stay
-  uint32_t window = 0;  // positions that a row sees, its own and those before it; 0: all
+  float softcap = 0;     // scores become softcap * tanh(score / softcap); 0: they stay
+  uint32_t window = 0;   // positions that a row sees, its own and those before it; 0: all
+  bool chunked = false;  // of those, none before the last multiple of `window`
+  Temperature temperature = {};
+
+  // `scale` of the row at `pos`, with the temperature.
+  [[nodiscard]] float scale_at(uint32_t pos) const;
+
+  // The first position that the row at `pos` sees.
+  [[nodiscard]] uint32_t first_seen(uint32_t pos) const {
+    if (window == 0) return 0;
+    if (chunked) return pos - pos % window;
+    return pos < window ? 0 : pos + 1 - window;
+  }
 };
 
 // What makes the logits of a mixture's router the scores that experts are chosen by.
@@ -79,6 +98,7 @@ struct Mixture {
   uint32_t ff;       // width of each one's gate and up
   Router router;
   bool normalized;  // scores of the chosen are divided by their sum: softmax over the chosen alone
+  bool weighs_inputs = false;  // scores multiply what an expert reads, not what it gives
 };
 inline constexpr uint32_t kMaxExperts = 1024;
 inline constexpr uint32_t kMaxExpertsUsed = 64;

@@ -80,12 +80,16 @@ void attend(const model::Attention& spec, const Row& sinks, size_t head, size_t 
             const Rows& k, const Rows& v, Row& out) {
   const size_t q_first = head * spec.head_dim;
   const size_t kv_first = head / (spec.n_heads / spec.n_kv_heads) * spec.head_dim;
-  const size_t first = spec.window == 0 || pos < spec.window ? 0 : pos + 1 - spec.window;
+  size_t first = spec.window == 0 || pos < spec.window ? 0 : pos + 1 - spec.window;
+  if (spec.window != 0 && spec.chunked) first = pos / spec.window * spec.window;
+  const double steps = std::floor((pos + 1.0) / spec.temperature.length);
+  const double scale = static_cast<double>(spec.scale) *
+                       (1 + static_cast<double>(spec.temperature.scale) * std::log(1 + steps));
   Row weights;
   for (size_t p = first; p <= pos; ++p) {
     double dot = 0;
     for (size_t i = 0; i < spec.head_dim; ++i) dot += q[pos][q_first + i] * k[p][kv_first + i];
-    weights.push_back(soft_capped(dot * static_cast<double>(spec.scale), spec.softcap));
+    weights.push_back(soft_capped(dot * scale, spec.softcap));
   }
   double most = std::ranges::max(weights);
   if (!sinks.empty()) most = std::max(most, sinks[head]);
@@ -234,8 +238,12 @@ Rows mixed(const LayerSpec& layer, const Rows& x) {
   for (size_t p = 0; p < x.size(); ++p) {
     Row sum(x[p].size());
     for (const Choice& choice : choose(*layer.mlp.mixture, logits[p])) {
-      const Row one = expert_output(layer.experts[choice.expert], layer.mlp.activation, x[p]);
-      for (size_t i = 0; i < sum.size(); ++i) sum[i] += choice.weight * one[i];
+      const bool weighs_input = layer.mlp.mixture->weighs_inputs;
+      Row in = x[p];
+      for (double& value : in) value *= weighs_input ? choice.weight : 1;
+      const Row one = expert_output(layer.experts[choice.expert], layer.mlp.activation, in);
+      for (size_t i = 0; i < sum.size(); ++i)
+        sum[i] += weighs_input ? one[i] : choice.weight * one[i];
     }
     out.push_back(std::move(sum));
   }

@@ -183,11 +183,12 @@ void begin(const AttentionItem& item, const AttentionScratch& scratch) {
   for (uint32_t n = 0; n < item.queries(); ++n) {
     const float* q = item.q + n / item.heads * item.stride + n % item.heads * shape.head_dim;
     const std::span scaled = scratch.q.rows(round_up(shape.head_dim, kQ8Columns)).values(n);
-    for (uint32_t i = 0; i < shape.head_dim; ++i) scaled[i] = q[i] * item.scale;
+    const float scale = item.spec->scale_at(item.pos + n / item.heads);
+    for (uint32_t i = 0; i < shape.head_dim; ++i) scaled[i] = q[i] * scale;
     AttentionQuery& query = scratch.queries.data()[n];
     query.q = scaled.data();
     query.quants = scratch.quants.data() + n * shape.q8_groups();
-    query.softcap = item.softcap;
+    query.softcap = item.spec->softcap;
     if (shape.types.keys == KvType::kF16) continue;
     std::ranges::fill(scaled.subspan(shape.head_dim), 0.0F);
     quantize_row(scaled, query.quants, 1);
@@ -218,9 +219,9 @@ void sum_piece(const AttentionPiece& piece, const std::optional<AttentionPiece>&
   }
   for (uint32_t n = 0; n < item.queries(); ++n) {
     const uint32_t pos = item.pos + n / item.heads;
-    const uint32_t first = item.window == 0 || pos < item.window ? 0 : pos + 1 - item.window;
     AttentionQuery& query = scratch.queries.data()[n];
-    query.first = std::clamp(first, first_token, first_token + kChunkTokens) - first_token;
+    query.first = std::clamp(item.spec->first_seen(pos), first_token, first_token + kChunkTokens) -
+                  first_token;
     query.tokens = std::min(pos + 1 - first_token, kChunkTokens);
     query.sum = &sums[n];
   }

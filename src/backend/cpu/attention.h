@@ -9,6 +9,7 @@
 #include "backend/cpu/aligned.h"
 #include "backend/cpu/kv_cache.h"
 #include "backend/cpu/quantize_row.h"
+#include "model/spec.h"
 
 namespace weft::backend {
 
@@ -23,25 +24,21 @@ inline constexpr uint32_t kChunkBlocks = 4;
 inline constexpr uint32_t kChunkTokens = kChunkBlocks * kBlockTokens;
 
 struct AttentionItem {
+  const model::Attention* spec;
   const KvCache* cache;
   std::span<const uint32_t> blocks;  // of the sequence
   uint32_t pos;                      // of the first row
   uint32_t rows;
   uint32_t kv_head;
-  uint32_t heads;  // query heads of this KV head
-  float scale;
-  float softcap;       // of the scores; 0: none
+  uint32_t heads;      // query heads of this KV head
   const float* sinks;  // [heads]: a score more in each softmax, of no value; null: none
-  uint32_t window;     // positions that a row sees, its own among them; 0: all
   const float* q;      // the first row's first head of this KV head: [rows, heads, head_dim]
   float* out;          // like q
   size_t stride;       // floats from one row of q and of out to the next
 
   [[nodiscard]] uint32_t queries() const { return rows * heads; }  // each a head of a row
   // Chunks that rows see something of.
-  [[nodiscard]] uint32_t first_chunk() const {
-    return window == 0 || pos < window ? 0 : (pos + 1 - window) / kChunkTokens;
-  }
+  [[nodiscard]] uint32_t first_chunk() const { return spec->first_seen(pos) / kChunkTokens; }
   [[nodiscard]] uint32_t chunks() const { return pos / kChunkTokens + 1 - first_chunk(); }
 };
 

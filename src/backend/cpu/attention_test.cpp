@@ -29,8 +29,7 @@ struct Case {
   uint32_t heads;  // of a KV head
   uint32_t dim;
   KvTypes types;
-  float softcap = 0;
-  uint32_t window = 0;
+  model::Attention spec{.scale = 0.3F};
   std::vector<float> sinks;  // of one KV head; empty: none
   std::vector<uint32_t> blocks = {3, 10, 2, 5, 0, 9, 1, 4, 8, 7};
   AlignedArray<std::byte> memory;
@@ -67,16 +66,14 @@ struct Case {
     out.assign(q.size(), std::numeric_limits<float>::quiet_NaN());
     const size_t stride = size_t{kKvHeads} * heads * dim;
     const size_t at = pos * stride + size_t{kv_head} * heads * dim;
-    return {.cache = &cache,
+    return {.spec = &spec,
+            .cache = &cache,
             .blocks = blocks,
             .pos = pos,
             .rows = rows,
             .kv_head = kv_head,
             .heads = heads,
-            .scale = 0.3F,
-            .softcap = softcap,
             .sinks = sinks.empty() ? nullptr : sinks.data(),
-            .window = window,
             .q = &q[at],
             .out = &out[at],
             .stride = stride};
@@ -106,7 +103,11 @@ struct Case {
 
   // Of one query head of the token at `pos`: [dim].
   [[nodiscard]] std::vector<double> expected(uint32_t kv_head, uint32_t pos, uint32_t head) const {
-    const uint32_t first = window == 0 || pos < window ? 0 : pos + 1 - window;
+    const uint32_t window = spec.window;
+    uint32_t first = window == 0 || pos < window ? 0 : pos + 1 - window;
+    if (spec.chunked) first = pos / window * window;
+    const double steps = std::floor((pos + 1.0) / spec.temperature.length);
+    const double warmth = 1 + static_cast<double>(spec.temperature.scale) * std::log(1 + steps);
     std::vector<double> scores;
     for (uint32_t t = first; t <= pos; ++t) {
       double score = 0;
@@ -114,8 +115,8 @@ struct Case {
         score += static_cast<double>(q[((pos * kKvHeads + kv_head) * heads + head) * dim + c]) *
                  testing::stored_key(cache, blocks[t / kBlockTokens], t % kBlockTokens, kv_head, c);
       }
-      score *= static_cast<double>(0.3F);
-      const auto cap = static_cast<double>(softcap);
+      score *= static_cast<double>(0.3F) * warmth;
+      const auto cap = static_cast<double>(spec.softcap);
       scores.push_back(cap == 0 ? score : cap * std::tanh(score / cap));
     }
     const double largest = *std::ranges::max_element(scores);
@@ -179,7 +180,7 @@ TEST(Attention, SinksMatchDoublePrecision) {
   Case c(3, 64);
   c.sinks = {-1000, 2, 60};
   for (const uint32_t window : {0U, 5U}) {
-    c.window = window;
+    c.spec.window = window;
     for_each_instruction_set([&] { expect_double_precision(c); });
   }
 }
@@ -187,19 +188,34 @@ TEST(Attention, SinksMatchDoublePrecision) {
 TEST(Attention, WindowsAndSoftCapsMatchDoublePrecision) {
   for (const KvTypes types : {kAllTypes[0], kAllTypes[3]}) {
     Case c(3, 64, types);
-    c.softcap = 7;
+    c.spec.softcap = 7;
     for (const uint32_t window : {0U, 1U, 5U, 33U, 128U, 140U, 301U}) {
-      c.window = window;
+      c.spec.window = window;
       for_each_instruction_set([&] { expect_double_precision(c); });
     }
   }
+}
+
+TEST(Attention, ChunksMatchDoublePrecision) {
+  Case c(3, 64);
+  c.spec.chunked = true;
+  for (const uint32_t window : {1U, 5U, 100U, 128U, 134U}) {
+    c.spec.window = window;
+    for_each_instruction_set([&] { expect_double_precision(c); });
+  }
+}
+
+TEST(Attention, TemperaturesMatchDoublePrecision) {
+  Case c(3, 64);
+  c.spec.temperature = {.scale = 0.3F, .length = 40};
+  for_each_instruction_set([&] { expect_double_precision(c); });
 }
 
 TEST(Attention, ARowHasTheSameBitsAloneAndWithOthersAndInPieces) {
   for (const KvTypes types : kAllTypes) {
     Case c(3, 64, types);
     for (const uint32_t window : {0U, 134U}) {  // of 134: rows from 261 on see nothing of chunk 0
-      c.window = window;
+      c.spec.window = window;
       for_each_instruction_set([&] {
         const auto together = c.attend_rows(0, 256, 8);
         for (uint32_t pos = 256; pos < 264; ++pos) {

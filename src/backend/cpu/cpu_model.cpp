@@ -146,13 +146,33 @@ void widen(CpuLimits& limits, const CpuLayer& layer) {
 }
 
 using enum model::Feature;
-constexpr model::Feature kSupported[] = {
-    kLayerNorm,     kNormBias,      kNoPreNorm,         kPostNorm,
-    kParallelLayer, kHeadQkNorm,    kWholeQkNorm,       kAttentionSoftcap,
-    kSlidingWindow, kNoRotation,    kRotationMagnitude, kPositionEmbedding,
-    kGelu,          kUngatedMlp,    kMixture,           kEmbeddingScale,
-    kResidualScale, kLogitScale,    kLogitSoftcap,      kOutputBias,
-    kDeltaNet,      kAttentionGate, kAttentionSinks,    kClampedSwiglu};
+constexpr model::Feature kSupported[] = {kLayerNorm,
+                                         kNormBias,
+                                         kNoPreNorm,
+                                         kPostNorm,
+                                         kParallelLayer,
+                                         kHeadQkNorm,
+                                         kWholeQkNorm,
+                                         kAttentionSoftcap,
+                                         kSlidingWindow,
+                                         kChunkedAttention,
+                                         kAttentionTemperature,
+                                         kWeighedExpertInputs,
+                                         kNoRotation,
+                                         kRotationMagnitude,
+                                         kPositionEmbedding,
+                                         kGelu,
+                                         kUngatedMlp,
+                                         kMixture,
+                                         kEmbeddingScale,
+                                         kResidualScale,
+                                         kLogitScale,
+                                         kLogitSoftcap,
+                                         kOutputBias,
+                                         kDeltaNet,
+                                         kAttentionGate,
+                                         kAttentionSinks,
+                                         kClampedSwiglu};
 
 Result<void> expect_readable(const model::Weight& table) {
   if (formats::can_dequantize(table.tensor.type)) return {};

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "backend/cpu/element_ops.h"
 #include "base/check.h"
@@ -127,7 +128,9 @@ void ExpertRunner::run(const CpuMixture& mixture, model::Activation activation, 
   group(mixture.spec, rows);
   const Rows gathered = gathered_.rows(x.cols);
   for_rows(pool_, rows * used, [&](uint32_t i) {
-    std::ranges::copy(x.values(i / used), gathered.values(places_[i]).begin());
+    const std::span row = gathered.values(places_[i]);
+    std::ranges::copy(x.values(i / used), row.begin());
+    if (mixture.spec.weighs_inputs) scale(row, std::exchange(choices_[i].weight, 1.0F));
   });
   const Rows gate = gate_.rows(mixture.spec.ff);
   const Rows up = up_.rows(mixture.spec.ff);

@@ -156,7 +156,8 @@ bool add_expert_products(const PlanInputs& in, size_t layer, MlpProducts& produc
       {.weight = weights.gate_up[0].parts[0].weight(),
        .finish = kernels::ExpertGateFinish{.experts = chosen(weights.gate_up[0]),
                                            .y = whole(a.expert_activated),
-                                           .activation = activation_of(mlp)}});
+                                           .activation = activation_of(mlp),
+                                           .weighs_gate = mlp.mixture->weighs_inputs}});
   if (weights.shared_router) products.shared_router = router_products(in, *weights.shared_router);
   products.expert_sum.push_back({.weight = weights.down.parts[0].weight(),
                                  .finish = kernels::ExpertSumFinish{.experts = chosen(weights.down),

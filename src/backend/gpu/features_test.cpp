@@ -133,6 +133,15 @@ constexpr FeatureCase kCases[] = {
        spec.layers[0].attention.window = 7;
        spec.layers[1].attention.window = 33;
      }},
+    {"ChunkedAttention",
+     [](ModelSpec& spec) {
+       for (const auto& [layer, window] : {std::pair(0, 7U), std::pair(1, 33U)}) {
+         spec.layers[layer].attention.window = window;
+         spec.layers[layer].attention.chunked = true;
+       }
+     }},
+    {"AttentionTemperature",
+     [](ModelSpec& spec) { spec.layers[1].attention.temperature = {.scale = 0.5, .length = 9}; }},
     {"EmbeddingScale", [](ModelSpec& spec) { spec.embedding_scale = 12; }},
     {"ResidualScale",
      [](ModelSpec& spec) {

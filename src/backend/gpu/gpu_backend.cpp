@@ -32,11 +32,33 @@ constexpr uint32_t kPiece = 32;  // dispatches that are submitted while others a
 
 // All that there are: one that is new is refused until it is here.
 constexpr std::array kFeatures{
-    kLayerNorm,      kNormBias,          kNoPreNorm,      kPostNorm,          kParallelLayer,
-    kHeadQkNorm,     kWholeQkNorm,       kNoRotation,     kAttentionSoftcap,  kSlidingWindow,
-    kEmbeddingScale, kRotationMagnitude, kGelu,           kPositionEmbedding, kUngatedMlp,
-    kResidualScale,  kLogitScale,        kLogitSoftcap,   kOutputBias,        kMixture,
-    kDeltaNet,       kAttentionGate,     kAttentionSinks, kClampedSwiglu,
+    kLayerNorm,
+    kNormBias,
+    kNoPreNorm,
+    kPostNorm,
+    kParallelLayer,
+    kHeadQkNorm,
+    kWholeQkNorm,
+    kNoRotation,
+    kAttentionSoftcap,
+    kSlidingWindow,
+    kEmbeddingScale,
+    kRotationMagnitude,
+    kGelu,
+    kPositionEmbedding,
+    kUngatedMlp,
+    kResidualScale,
+    kLogitScale,
+    kLogitSoftcap,
+    kOutputBias,
+    kMixture,
+    kDeltaNet,
+    kAttentionGate,
+    kAttentionSinks,
+    kClampedSwiglu,
+    kChunkedAttention,
+    kAttentionTemperature,
+    kWeighedExpertInputs,
 };
 
 // What does not go together on the GPU, though each does alone.

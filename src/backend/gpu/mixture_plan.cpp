@@ -97,9 +97,13 @@ void add_expert_choices(const PlanInputs& in, size_t layer, const gpu::Buffer& x
                                                                 .y_first = matrices.first_row}));
     }
   }
+  // Where weights multiply what experts read, w, their results are the same with only the gate
+  // multiplied as well, since down is multiplied anyway: down(activate(w gate) * w up).
   plan.push_back(kernels::swiglu(
       in.device, {.cols = mixture.ff, .activation = activation_of(mlp), .rows_each = mixture.used},
-      {.gate_up = whole(a.expert_gate_up), .y = whole(a.expert_activated)}));
+      {.gate_up = whole(a.expert_gate_up),
+       .y = whole(a.expert_activated),
+       .choices = mixture.weighs_inputs ? whole(a.choices) : gpu::Binding{}}));
 }
 
 void add_shared_gate(const PlanInputs& in, size_t layer, const gpu::Buffer& x, uint32_t most,

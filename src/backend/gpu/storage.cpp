@@ -95,7 +95,10 @@ kernels::Attention attention_shape(const model::Attention& attention, uint32_t m
           .max_blocks = max_blocks,
           .scale = attention.scale,
           .soft_cap = attention.softcap,
-          .window = attention.window};
+          .window = attention.window,
+          .chunked = attention.chunked,
+          .temperature = attention.temperature.scale,
+          .temperature_length = attention.temperature.length};
 }
 
 Result<KvStorage> KvStorage::create(gpu::Device& device, const model::ModelSpec& spec,

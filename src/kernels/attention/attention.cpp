@@ -33,8 +33,16 @@ uint32_t window_of(const Attention& shape) {
   return shape.window == 0 ? std::numeric_limits<uint32_t>::max() : shape.window;
 }
 
+void choose_window(const Attention& shape, Variant& variant) {
+  variant.overrides.push_back({"CHUNKED", shape.chunked && shape.window != 0 ? 1.0 : 0.0});
+}
+
 void choose_rule(const Attention& shape, Variant& variant) {
+  choose_window(shape, variant);
   variant.overrides.push_back({"CAPPED", shape.soft_cap == 0 ? 0.0 : 1.0});
+  variant.overrides.push_back({"TEMPERATURE", static_cast<double>(shape.temperature)});
+  variant.overrides.push_back(
+      {"TEMPERATURE_LENGTH", static_cast<double>(shape.temperature_length)});
 }
 
 bool has_sinks(const AttentionBuffers& buffers) { return buffers.sinks.buffer != nullptr; }
@@ -193,6 +201,7 @@ Dispatch combine(gpu::Device& device, const Attention& shape, const AttentionBuf
   Variant shader{.kernel = "attention_combine",
                  .constants = {{"kSplit", variant.keys}},
                  .overrides = {{"WG", kCombineLanes}}};
+  choose_window(shape, shader);
   choose_left(buffers, shader);
   choose_sinks(buffers, shader);
   const gpu::Pipeline pipeline = device.pipeline(compose(shader));

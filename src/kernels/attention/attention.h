@@ -1,9 +1,9 @@
 // Causal attention over a paged KV cache: for each row and each of its query heads,
 //   y = softmax(scale * q . k[keys 0 to row's pos]) v
-// or over the last keys alone (a sliding window), with scores soft-capped or as they are, and
-// perhaps with one score more in each head's softmax, its sink, which has no value,
-// where neighbouring query heads share a KV head (Ainslie et al., "GQA", 2023). The pages are read
-// in place, through the block table.
+// or over the last keys alone (a sliding window, or a chunk), with scores soft-capped or as they
+// are, and perhaps with one score more in each head's softmax, its sink, which has no value, where
+// neighbouring query heads share a KV head (Ainslie et al., "GQA", 2023). The pages are read in
+// place, through the block table.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,12 @@ struct Attention {
   uint32_t head_dim;
   uint32_t max_blocks;  // of a sequence in the block table
   float scale;
-  float soft_cap = 0;   // scores become soft_cap * tanh(score / soft_cap); 0: they stay
-  uint32_t window = 0;  // keys that a row sees, its own and those before it; 0: all
+  float soft_cap = 0;    // scores become soft_cap * tanh(score / soft_cap); 0: they stay
+  uint32_t window = 0;   // keys that a row sees, its own and those before it; 0: all
+  bool chunked = false;  // of those, none before the last multiple of the window
+  // Scores at position p are multiplied by 1 + temperature * log(1 + floor((p + 1) / length)).
+  float temperature = 0;
+  uint32_t temperature_length = 1;
 };
 
 struct AttentionBuffers {

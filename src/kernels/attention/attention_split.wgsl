@@ -101,7 +101,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   let first_query = (group.y * p.n_heads + first_head) * (kHeadDim / 4u);
   for (var i = lane; i < kHeads * kHeadDim / 4u; i += kSplit) {
-    queries[i] = q[first_query + i] * p.scale;
+    queries[i] = q[first_query + i] * scale_at(row.pos);
   }
   workgroupBarrier();
 

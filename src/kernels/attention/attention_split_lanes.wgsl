@@ -98,7 +98,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   for (var h = 0u; h < kHeads; h++) {  //! unroll
     let first = (group.y * p.n_heads + first_head + h) * (kHeadDim / 4u) + part * (kDims / 4u);
     for (var i = 0u; i < kQuads; i++) {  //! unroll
-      queries[h][i] = select(vec4f(), p.scale * q[first + i], has_share);
+      queries[h][i] = select(vec4f(), scale_at(row.pos) * q[first + i], has_share);
     }
     softmax[h] = Softmax(Stats(kLowest, 0.0), array<vec4f, kQuads>());
   }

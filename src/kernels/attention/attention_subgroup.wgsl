@@ -56,9 +56,9 @@ fn half_pairs(quad: vec4f) -> vec2u {
 }
 
 // What 2 is raised to, for products of queries and keys.
-fn power_of_2(products: vec4f) -> vec4f {
-  if (!CAPPED) { return p.scale * kLog2E * products; }
-  let scores = p.scale * products;
+fn power_of_2(products: vec4f, scale: f32) -> vec4f {
+  if (!CAPPED) { return scale * kLog2E * products; }
+  let scores = scale * products;
   return kLog2E * vec4f(capped(scores.x), capped(scores.y), capped(scores.z), capped(scores.w));
 }
 
@@ -93,6 +93,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   let row = min(rows_of.first_row + pair / heads, last_row);  // pairs past the end are not stored
   let pos = rows[row].pos;
   let seen_from = first_seen(pos);
+  let scale = scale_at(pos);
   let scores = kScores + lane.subgroup * kM * kScoreStride;  // of the subgroup
   let my_scores = scores + lane.in_subgroup / kLanesOfPair * kScoreStride;
   let my_part = lane.in_subgroup % kLanesOfPair;
@@ -152,7 +153,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
     for (var i = 0u; i < kQuadsOfLane; i++) {  //! unroll
       let keys = vec4u(first_key + 4u * (my_part * kQuadsOfLane + i)) + vec4u(0u, 1u, 2u, 3u);
       let seen = (keys <= vec4u(pos)) & (keys >= vec4u(seen_from));
-      let score = power_of_2(bitcast<vec4f>(tile[my_scores + my_part * kQuadsOfLane + i]));
+      let score = power_of_2(bitcast<vec4f>(tile[my_scores + my_part * kQuadsOfLane + i]), scale);
       mine[i] = select(vec4f(kLowest), score, seen);
       largest = max(largest, max(max(mine[i].x, mine[i].y), max(mine[i].z, mine[i].w)));
     }

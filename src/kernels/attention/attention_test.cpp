@@ -60,7 +60,8 @@ std::vector<float> seen(const Problem& problem, const std::vector<std::vector<ui
   const uint32_t dim = problem.shape.head_dim;
   std::vector<float> values;
   const uint32_t window = problem.shape.window;
-  const uint32_t first_seen = window == 0 || window > row.pos ? 0 : row.pos + 1 - window;
+  uint32_t first_seen = window == 0 || window > row.pos ? 0 : row.pos + 1 - window;
+  if (problem.shape.chunked) first_seen = row.pos / window * window;
   for (uint32_t pos = first_seen; pos <= row.pos; ++pos) {
     const size_t first = (size_t{pos} * problem.shape.n_kv_heads + kv_head) * dim;
     for (uint32_t d = 0; d < dim; ++d) values.push_back(half_to_float(of[row.seq][first + d]));
@@ -75,10 +76,12 @@ std::vector<double> reference(const Problem& problem) {
     const Row& row = problem.rows[i / shape.n_heads];
     const auto head = static_cast<uint32_t>(i % shape.n_heads);
     const uint32_t kv_head = head / (shape.n_heads / shape.n_kv_heads);
+    const double steps = std::floor((row.pos + 1.0) / shape.temperature_length);
+    const double scale = shape.scale * (1 + shape.temperature * std::log(1 + steps));
     const auto head_y = attention_ref(
         std::span(problem.q).subspan(i * shape.head_dim, shape.head_dim),
         seen(problem, problem.sequence_keys, row, kv_head),
-        seen(problem, problem.sequence_values, row, kv_head), shape.scale, double{shape.soft_cap},
+        seen(problem, problem.sequence_values, row, kv_head), scale, double{shape.soft_cap},
         problem.sinks.empty() ? std::nullopt : std::optional<double>(problem.sinks[head]));
     y.insert(y.end(), head_y.begin(), head_y.end());
   }
@@ -315,6 +318,33 @@ TEST_P(AttentionTest, WindowsAndSoftCaps) {
     const Problem halves =
         with_rule(with_halves(random_problem({6, 2, 16}, rows_from(0, 110, 75))));
     for (const SubgroupMatrix& matrix : matrices()) {
+      expect_near(compute(halves, By::kTiles, scattered(halves), matrix), reference(halves),
+                  {.absolute = 0x1p-10});
+    }
+  }
+}
+
+// Chunks that begin in any place of a split, a tile and a block.
+TEST_P(AttentionTest, ChunksAndTemperatures) {
+  for (const uint32_t window : {1U, 50U, 128U, 300U}) {
+    SCOPED_TRACE(testing::Message() << "chunks of " << window);
+    const auto with_rule = [&](Problem problem) {
+      problem.shape.window = window;
+      problem.shape.chunked = true;
+      problem.shape.temperature = 0.3F;
+      problem.shape.temperature_length = 40;
+      return problem;
+    };
+    const Heads heads{6, 2, 16};
+    const Problem single = with_rule(
+        random_problem(heads, {{.pos = 700}, {.pos = 3, .seq = 1}, {.pos = 140, .seq = 2}}));
+    expect_near(compute(single, By::kRows, scattered(single)), reference(single), rounding(single));
+    const Problem many = with_rule(random_problem(heads, rows_from(0, 110, 75)));
+    expect_near(compute(many, By::kTiles, scattered(many)), reference(many), rounding(many));
+    const Problem halves = with_halves(many);
+    std::vector<SubgroupMatrix> one = matrices();  // stand-ins take long to compile
+    one.resize(std::min<size_t>(one.size(), 1));
+    for (const SubgroupMatrix& matrix : one) {
       expect_near(compute(halves, By::kTiles, scattered(halves), matrix), reference(halves),
                   {.absolute = 0x1p-10});
     }

@@ -93,8 +93,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var first_query: array<vec4f, kQuads>;
   var second_query: array<vec4f, kQuads>;
   for (var i = 0u; i < kQuads; i++) {
-    first_query[i] = q[places.x + i] * p.scale;
-    second_query[i] = q[places.y + i] * p.scale;
+    first_query[i] = q[places.x + i] * scale_at(pos.x);
+    second_query[i] = q[places.y + i] * scale_at(pos.y);
   }
   var first_acc: array<vec4f, kQuads>;
   var second_acc: array<vec4f, kQuads>;

@@ -56,6 +56,7 @@ class DotExpertsTest : public ProductTest {
     WeightFormat format;
     uint32_t rows;
     std::optional<DotMatvecVariant> variant;
+    bool weighs_gate = false;
   };
   DotMatvecVariant variant_of(const Case& c, const DotProduct& product) {
     return c.variant ? *c.variant : dot_matvec_variant(device().info(), product, c.rows);
@@ -78,7 +79,8 @@ class DotExpertsTest : public ProductTest {
         .finish = ExpertGateFinish{
             .experts = {.choices = chosen, .used = kUsed, .n = 2 * kFf, .bias = bias_buffer},
             .y = y,
-            .activation = Activation::kClampedSwiglu}};
+            .activation = Activation::kClampedSwiglu,
+            .weighs_gate = c.weighs_gate}};
     run_product({.x = x_buffer, .norm = norm_buffer, .eps = kEps}, product, variant_of(c, product),
                 c.rows, k);
     std::vector<double> want;
@@ -86,7 +88,8 @@ class DotExpertsTest : public ProductTest {
       const auto row = rms_norm_ref(std::span(x).subspan(i / kUsed * k, k), norm, kEps);
       const std::vector<float> normed(row.begin(), row.end());
       const std::vector<double> both = one(w, bias, choices[i].expert, normed);
-      const std::vector<float> gate(both.begin(), both.begin() + kFf);
+      std::vector<float> gate(both.begin(), both.begin() + kFf);
+      for (float& value : gate) value *= c.weighs_gate ? choices[i].weight : 1;
       const std::vector<float> up(both.begin() + kFf, both.end());
       for (const double value : swiglu_ref(gate, up, Activation::kClampedSwiglu)) {
         want.push_back(double{choices[i].weight} * value);
@@ -146,6 +149,7 @@ TEST_F(DotExpertsTest, EveryFormat) {
 TEST_F(DotExpertsTest, OneRowAndSeveral) {
   expect_gate_right({WeightFormat::kMXFP4, 3, {}});
   expect_gate_right({WeightFormat::kBF16, 3, {}});
+  expect_gate_right({.format = WeightFormat::kQ8_0, .rows = 3, .variant = {}, .weighs_gate = true});
   expect_sum_right({WeightFormat::kQ6_K, 1, {}}, false);
 }
 

@@ -196,6 +196,7 @@ struct FinishParts {
   }
   void operator()(const ExpertGateFinish& to) {
     choose("finish_expert_gate", "w_of_choice", to.experts);
+    shader.overrides.push_back({"WEIGHS_GATE", to.weighs_gate ? 1.0 : 0.0});
     shader.imports.emplace_back("activation", wgsl_name(to.activation));
   }
   void operator()(const ExpertSumFinish& to) {

@@ -59,12 +59,13 @@ struct ChosenExperts {
   gpu::Binding bias;  // f32 [experts, n], or no buffer
 };
 
-// y = weight * gated(gate, up) for each choice, with the router's weight; an expert's rows are
-// those of its gate and then as many of what it gates.
+// y = weight * gated(gate, up) for each choice, with the router's weight, or weight * gated(weight
+// * gate, up); an expert's rows are those of its gate and then as many of what it gates.
 struct ExpertGateFinish {
   ChosenExperts experts;
   gpu::Binding y;  // f32 [rows, used, n / 2]
   Activation activation = Activation::kSilu;
+  bool weighs_gate = false;
 };
 
 // y[row] += the sum over the row's choices of W_e x[row, choice] + weight * bias_e: what

@@ -14,12 +14,17 @@ constexpr uint32_t kLanes = 128;
 Dispatch swiglu(gpu::Device& device, const Swiglu& shape, const SwigluBuffers& buffers) {
   CHECK(shape.cols % 4 == 0);
   CHECK(shape.gated || shape.activation != Activation::kClampedSwiglu);
-  Variant variant{.kernel = "swiglu",
-                  .imports = {{"activation", wgsl_name(shape.activation)}},
-                  .overrides = {{"WG", kLanes}, {"GATED", shape.gated ? 1.0 : 0.0}}};
+  const bool is_weighed = buffers.choices.buffer != nullptr;
+  CHECK(shape.gated || !is_weighed);
+  Variant variant{
+      .kernel = "swiglu",
+      .imports = {{"activation", wgsl_name(shape.activation)}},
+      .overrides = {
+          {"WG", kLanes}, {"GATED", shape.gated ? 1.0 : 0.0}, {"WEIGHED", is_weighed ? 1.0 : 0.0}}};
   choose_elements(shape.y, variant);
   const gpu::Pipeline pipeline = device.pipeline(compose(variant));
-  const std::array bindings{buffers.gate_up, buffers.y};
+  const std::array bindings{buffers.gate_up, buffers.y,
+                            is_weighed ? buffers.choices : buffers.gate_up};
   return {.label = "swiglu",
           .pipeline = pipeline,
           .group = device.bind_group(pipeline, bindings, "swiglu"),

@@ -25,6 +25,7 @@ struct Swiglu {
 struct SwigluBuffers {
   gpu::Binding gate_up;  // f32 [rows, 2, cols]: gate and up of a row; or [rows, cols]
   gpu::Binding y;        // [rows, cols]
+  gpu::Binding choices;  // ExpertChoice [rows]: the gate is multiplied by its weight; or no buffer
 };
 
 [[nodiscard]] Dispatch swiglu(gpu::Device& device, const Swiglu& shape,

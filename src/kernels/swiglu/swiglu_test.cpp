@@ -1,6 +1,7 @@
 #include "kernels/swiglu/swiglu.h"
 
 #include "kernels/elements.h"
+#include "kernels/route/route.h"
 #include "kernels/testing/kernel_fixture.h"
 
 namespace weft::kernels {
@@ -78,6 +79,16 @@ TEST_F(SwigluTest, SeveralRowsForEachOfTheStep) {
   run(swiglu(device(), {.cols = kCols, .rows_each = kEach}, {.gate_up = x, .y = y}), {.rows = 2});
   expect_near(values<float>(y), swiglu_ref(gate, up, Activation::kSilu),
               {.relative = 24 * kEpsilon});
+
+  std::vector<ExpertChoice> choices;
+  for (uint32_t row = 0; row < 2 * kEach; ++row) choices.push_back({.weight = 0.25F * row + 0.5F});
+  for (size_t i = 0; i < gate.size(); ++i) gate[i] *= choices[i / kCols].weight;
+  const TestBuffer weighed = output<float>(gate.size());
+  run(swiglu(device(), {.cols = kCols, .rows_each = kEach},
+             {.gate_up = x, .y = weighed, .choices = input(choices)}),
+      {.rows = 2});
+  expect_near(values<float>(weighed), swiglu_ref(gate, up, Activation::kSilu),
+              {.relative = 25 * kEpsilon});
 }
 
 TEST_F(SwigluTest, LargeGatesStayFinite) {

@@ -36,6 +36,6 @@ struct Architecture {
 extern const Architecture kLlama, kQwen2, kQwen3, kGemma, kGemma2, kGemma3, kPhi3, kOlmo2,
     kStableLm, kGptNeox, kGpt2, kPhi2, kFalcon, kStarcoder2, kCommandR, kSmolLm3, kGranite,
     kMixtral, kQwen3Moe, kGptOss, kQwen2Moe, kOlmoe, kPhiMoe, kGraniteMoe, kQwen35, kQwen35Moe,
-    kQwen3Next, kGptJ;
+    kQwen3Next, kGptJ, kLlama4;
 
 }  // namespace weft::model

@@ -254,13 +254,15 @@ Result<void> read_mlp(Source& source, uint32_t index, uint32_t embd, LayerSpec& 
   return {};
 }
 
-// The mixture of layers that have one, with the width of its shared expert.
+// The mixture of layers that have one, with the width of its shared expert: that of the others
+// where the file does not say.
 Result<Mlp> read_sparse_mlp(const Source& source, const Recipe& recipe, const Mlp& dense) {
   Mlp mlp = dense;
   WEFT_ASSIGN(mlp.mixture, read_mixture(source, recipe));
   mlp.ff = 0;
   if (mlp.mixture && recipe.routing->shared) {
-    WEFT_ASSIGN(mlp.ff, source.count("expert_shared_feed_forward_length", kAny / 2));
+    WEFT_ASSIGN(mlp.ff,
+                source.count("expert_shared_feed_forward_length", kAny / 2, mlp.mixture->ff));
   }
   return mlp;
 }
@@ -359,6 +361,26 @@ Result<bool> is_sliding(const Source& source, uint32_t layer, bool otherwise) {
   if (type == "full_attention" || type == "sliding_attention") return type != "full_attention";
   return fail("Layer {} is of the type {}, and 'full_attention' and 'sliding_attention' are known.",
               layer, quote(type));
+}
+
+Result<bool> rotates(const Source& source, uint32_t layer) {
+  constexpr uint32_t kInterval = 4;
+  const nlohmann::json* config = source.file().config();
+  if (config == nullptr) return (layer + 1) % kInterval != 0;
+  const nlohmann::json list = config->value("no_rope_layers", nlohmann::json());
+  if (list.is_null() || list.empty()) {
+    const nlohmann::json interval = config->value("no_rope_layer_interval", nlohmann::json());
+    if (interval.is_null()) return (layer + 1) % kInterval != 0;
+    if (interval.is_number_unsigned() && interval != 0)
+      return (layer + 1) % interval.get<uint64_t>() != 0;
+    return fail(
+        "Field 'no_rope_layer_interval' of 'config.json' is {}, and a number above 0 was wanted.",
+        quote(interval.dump()));
+  }
+  if (!list.is_array() || layer >= list.size() || !list[layer].is_number_unsigned()) {
+    return fail("Field 'no_rope_layers' of 'config.json' has no number for layer {}.", layer);
+  }
+  return list[layer] != 0;
 }
 
 Result<ModelSpec> read_decoder(Source& source, const Recipe& recipe) {

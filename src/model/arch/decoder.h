@@ -27,6 +27,7 @@ struct Routing {
   bool normalized = true;
   bool shared = false;
   FusedRows fused = FusedRows::kHalves;  // where there is such a tensor
+  bool weighs_inputs = false;
 };
 
 // Reads what a layer has in place of attention; false where it has attention.
@@ -68,6 +69,10 @@ struct Recipe {
 // Whether config.json's 'layer_types' calls a layer sliding; `otherwise` where there is no such
 // field.
 [[nodiscard]] Result<bool> is_sliding(const Source& source, uint32_t layer, bool otherwise);
+
+// Whether a layer has RoPE, of families that leave it out in some: by the fields no_rope_layers (1:
+// with RoPE) or no_rope_layer_interval, else in all but every fourth.
+[[nodiscard]] Result<bool> rotates(const Source& source, uint32_t layer);
 
 // An error for a flag that is there with another value: what it stands for is not supported.
 [[nodiscard]] Result<void> expect_flag(const Source& source, std::string_view key, bool value);

@@ -18,6 +18,19 @@ Weight made_of_rows(Source& source, const Weight& all, std::span<const Rows> row
   return out;
 }
 
+Weight vector_of_ones(Source& source, uint32_t size) {
+  const std::span<std::byte> made = source.make(size * sizeof(float));
+  std::ranges::fill(std::span(reinterpret_cast<float*>(made.data()), size), 1.0F);
+  return {.tensor = {.name = "ones",
+                     .type = formats::TensorType::kF32,
+                     .n_dims = 1,
+                     .dims = {size, 1, 1, 1},
+                     .data = made,
+                     .offset = 0},
+          .rows = 1,
+          .cols = size};
+}
+
 Result<void> add_one_to_norms(Source& source, ModelSpec& spec) {
   const auto add_one = [](float& w) { w += 1; };
   WEFT_TRY(remake(source, spec.output_norm, add_one));

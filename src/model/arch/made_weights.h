@@ -29,6 +29,9 @@ struct Rows {
 // A matrix of those rows of `all`, in their order, in memory of its own.
 [[nodiscard]] Weight made_of_rows(Source& source, const Weight& all, std::span<const Rows> rows);
 
+// The weights of a norm that has none, [size].
+[[nodiscard]] Weight vector_of_ones(Source& source, uint32_t size);
+
 // For families whose norms multiply by 1 + w.
 [[nodiscard]] Result<void> add_one_to_norms(Source& source, ModelSpec& spec);
 

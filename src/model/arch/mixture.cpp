@@ -136,7 +136,8 @@ Result<std::optional<Mixture>> read_mixture(const Source& source, const Recipe& 
   }
   Mixture mixture{.experts = experts,
                   .router = recipe.routing->router,
-                  .normalized = recipe.routing->normalized};
+                  .normalized = recipe.routing->normalized,
+                  .weighs_inputs = recipe.routing->weighs_inputs};
   WEFT_TRY(source.count("expert_count", kMaxExperts));
   WEFT_ASSIGN(mixture.used, source.count("expert_used_count", std::min(experts, kMaxExpertsUsed)));
   const bool has_width = source.has("expert_feed_forward_length");

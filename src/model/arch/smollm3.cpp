@@ -1,7 +1,4 @@
-// SmolLM3: Llama, of which some layers (the fields no_rope_layers; in GGUF files every fourth) do
-// without RoPE.
-#include <nlohmann/json.hpp>
-
+// SmolLM3: Llama, of which some layers, mostly every fourth, do without RoPE.
 #include "model/arch/arch.h"
 #include "model/arch/decoder.h"
 
@@ -14,17 +11,6 @@ constexpr HfName kFields[] = {{"uses_sliding_window", "use_sliding_window"},
                               {"", "max_window_layers"},  // layer_types says which
                               {"", "no_rope_layers"},
                               {"", "no_rope_layer_interval"}};
-
-Result<bool> rotates(const Source& source, uint32_t layer) {
-  if (source.is_gguf()) return layer % 4 != 3;
-  const nlohmann::json& config = *source.file().config();
-  const auto list = config.find("no_rope_layers");  // 1: with RoPE
-  if (list == config.end() || !list->is_array() || layer >= list->size() ||
-      !(*list)[layer].is_number_unsigned()) {
-    return fail("Field 'no_rope_layers' of 'config.json' has no number for layer {}.", layer);
-  }
-  return (*list)[layer] != 0;
-}
 
 Result<ModelSpec> read(Source& source) {
   WEFT_ASSIGN(ModelSpec spec,

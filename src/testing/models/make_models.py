@@ -55,6 +55,14 @@ GPT_OSS = dict(GROUPED, num_local_experts=5, num_experts_per_tok=2, head_dim=12,
                                     beta_slow=1.0, truncate=False,
                                     original_max_position_embeddings=16))
 
+# Chunks and steps of the temperature that short prompts see; layers 0 and 2 are dense, 3 has no RoPE.
+LLAMA4 = dict(GROUPED, num_hidden_layers=4, head_dim=12, intermediate_size=24, intermediate_size_mlp=FF,
+              num_local_experts=5, interleave_moe_layer_step=2, attention_chunk_size=5, floor_scale=4,
+              attn_scale=0.5, rope_parameters=LLAMA3)
+LLAMA4_VISION = dict(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+                     vision_output_dim=8, image_size=4, patch_size=2, projector_input_dim=8,
+                     projector_output_dim=8, pixel_shuffle_ratio=0.5)
+
 # Architecture of Transformers, arguments of its configuration.
 MODELS = {
     "llama": ("Llama", GROUPED),
@@ -111,9 +119,15 @@ MODELS = {
         vision_config=VISION)),
     "qwen35moe": ("Qwen3_5MoeText", dict(
         {k: v for k, v in QWEN35.items() if k != "intermediate_size"}, **EXPERTS)),
+    "llama4": ("Llama4Text", LLAMA4),
+    "llama4-vision": ("Llama4", dict(
+        text_config=dict(LLAMA4, num_local_experts=6, num_experts_per_tok=2,
+                         interleave_moe_layer_step=1),
+        vision_config=LLAMA4_VISION)),
     "qwen3next": ("Qwen3Next", dict(QWEN35, **EXPERTS, rope_parameters=NEXT_ROPE)),
 }
 MODEL_CLASSES = {"Gemma3Text": "Gemma3ForCausalLM", "GPT2": "GPT2LMHeadModel",
+                 "Llama4Text": "Llama4ForCausalLM", "Llama4": "Llama4ForConditionalGeneration",
                  "Qwen3_5Text": "Qwen3_5ForCausalLM",
                  "Qwen3_5MoeText": "Qwen3_5MoeForCausalLM",
                  "Qwen3_5": "Qwen3_5ForConditionalGeneration"}
@@ -190,6 +204,12 @@ GGUF = {
     "gpt-oss": ("GPT_OSS", lambda c: {"attention.sliding_window": c.sliding_window,
                                       "expert_feed_forward_length": c.intermediate_size}),
     "granitemoe": ("GRANITE_MOE", lambda c: GGUF["granite"][1](c)),
+    "llama4": ("LLAMA4", lambda c: {"feed_forward_length": c.intermediate_size_mlp,
+                                    "expert_feed_forward_length": c.intermediate_size,
+                                    "interleave_moe_layer_step": c.interleave_moe_layer_step,
+                                    "attention.chunk_size": c.attention_chunk_size,
+                                    "attention.temperature_scale": c.attn_scale,
+                                    "attention.temperature_length": c.floor_scale}),
     "granite": ("GRANITE", lambda c: {"embedding_scale": c.embedding_multiplier,
                                       "residual_scale": c.residual_multiplier,
                                       "attention.scale": c.attention_multiplier,
@@ -200,6 +220,7 @@ GGUF = {
                                           "rope.dimension_sections": [2, 1, 1, 0]}),
     "qwen3next": ("QWEN3NEXT", lambda c: {**delta_net_keys(c), **shared_expert_keys(c)}),
 }
+UNREAD = ("model.visual.", "vision_model.", "multi_modal_projector.", "mtp.")  # not of the text
 PERMUTED = ("LLAMA", "GRANITE", "GRANITE_MOE", "SMOLLM3")
 
 
@@ -317,16 +338,19 @@ def gguf_tensor(name, array, c, arch):
     return array
 
 
-def with_split_gates(arrays):
+def with_split_gates(arrays, arch):
     """Tensors with gate and up of all experts become one for each, as converters name them."""
     split = {}
     for name, array in arrays.items():
         stem = name.removesuffix("_bias")
         suffix = ".weight" if stem == name else ".bias"
-        if stem.endswith("experts.gate_up_proj"):  # alternating, transposed
+        if stem.endswith("experts.gate_up_proj"):  # transposed; of gpt-oss alternating
             rows = array if suffix == ".bias" else array.swapaxes(1, 2)
-            split[stem.replace("gate_up", "gate") + suffix] = rows[:, ::2]
-            split[stem.replace("gate_up", "up") + suffix] = rows[:, 1::2]
+            ff = rows.shape[1] // 2
+            gate, up = ((rows[:, :ff], rows[:, ff:]) if arch == "LLAMA4" else
+                        (rows[:, ::2], rows[:, 1::2]))
+            split[stem.replace("gate_up", "gate") + suffix] = gate
+            split[stem.replace("gate_up", "up") + suffix] = up
         elif stem.endswith("experts.down_proj"):
             split[stem + suffix] = array if suffix == ".bias" else array.swapaxes(1, 2)
         elif name.endswith(".input_linear.weight"):
@@ -340,10 +364,10 @@ def with_split_gates(arrays):
     return split
 
 
-def with_merged_experts(arrays):
+def with_merged_experts(arrays, arch):
     """Matrices of one layer's experts become one array, named as the converter names it."""
     merged, parts = {}, {}
-    for name, array in with_split_gates(arrays).items():
+    for name, array in with_split_gates(arrays, arch).items():
         part = re.fullmatch(r"(.*\.experts\.)(\d+)\.(.*)", name)
         if part is None:
             merged[name] = array
@@ -378,10 +402,10 @@ def save_gguf(name, model, folder):
     names = gguf.get_tensor_name_map(kind, c.num_hidden_layers)
     arrays = {}
     for theirs, tensor in load_file(folder / "model.safetensors").items():
-        theirs = theirs.replace("model.language_model.", "model.")
-        if not theirs.startswith(("model.visual.", "mtp.")):
+        theirs = theirs.replace("model.language_model.", "model.").removeprefix("language_model.")
+        if not theirs.startswith(UNREAD):
             arrays[theirs] = gguf_tensor(theirs, tensor.float().numpy(), c, arch)
-    for theirs, array in with_merged_experts(arrays).items():
+    for theirs, array in with_merged_experts(arrays, arch).items():
         mapped = theirs.replace(".dt_bias", ".dt_proj.bias")  # as the converter calls it
         ours = names.get_name(mapped, try_suffixes=(".weight", ".bias"))
         assert ours is not None, theirs
