@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "base/check.h"
+#include "base/checked.h"
 #include "formats/dequantize.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -37,22 +38,51 @@ HWY_INLINE V load(const hwy::bfloat16_t* p) {
   return hn::PromoteTo(D(), hn::Load(hn::Rebind<hwy::bfloat16_t, D>(), p));
 }
 
+// Columns between which lines are asked for.
+constexpr size_t kColsAtOnce = 16;
+
+// Asks for weights that are read later, a few lines at a time: a processor that is asked for more
+// lines than it can wait for stands still.
+class ReadAhead {
+ public:
+  // All of what lies kReadAhead behind `bytes` bytes at `data`, in `calls` calls of some().
+  HWY_INLINE ReadAhead(const void* data, size_t bytes, size_t calls)
+      : next_(static_cast<const char*>(data) + kReadAhead),
+        end_(next_ + bytes),
+        lines_(ceil_div(bytes, calls * kLine)) {}
+
+  HWY_INLINE void some() {
+    for (size_t i = 0; i < lines_ && next_ < end_; ++i, next_ += kLine) {
+      __builtin_prefetch(next_, 0, 2);
+    }
+  }
+
+ private:
+  static constexpr size_t kLine = 64;
+  const char* next_;
+  const char* end_;
+  size_t lines_;
+};
+
 // out[r * kTileRows + i] += the products of columns [0, cols), for kX rows of x and the kVectors *
 // kLanes rows of the tile whose first column is at `weights`.
 template <size_t kX, class T>
 HWY_INLINE void add_products(const T* weights, size_t cols, const float* x, size_t x_stride,
-                             float* out) {
+                             ReadAhead& ahead, float* out) {
   const D d;
   V sums[kX][kVectors];
   for (auto& row : sums) {
     for (V& sum : row) sum = hn::Zero(d);
   }
-  for (size_t col = 0; col < cols; ++col) {
-    V w[kVectors];
-    for (size_t v = 0; v < kVectors; ++v) w[v] = load(weights + col * kTileRows + v * kLanes);
-    for (size_t r = 0; r < kX; ++r) {
-      const V value = hn::Set(d, x[r * x_stride + col]);
-      for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(w[v], value, sums[r][v]);
+  for (size_t first = 0; first < cols; first += kColsAtOnce) {
+    ahead.some();
+    for (size_t col = first; col < std::min(cols, first + kColsAtOnce); ++col) {
+      V w[kVectors];
+      for (size_t v = 0; v < kVectors; ++v) w[v] = load(weights + col * kTileRows + v * kLanes);
+      for (size_t r = 0; r < kX; ++r) {
+        const V value = hn::Set(d, x[r * x_stride + col]);
+        for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(w[v], value, sums[r][v]);
+      }
     }
   }
   for (size_t r = 0; r < kX; ++r) {
@@ -65,12 +95,13 @@ HWY_INLINE void add_products(const T* weights, size_t cols, const float* x, size
 
 // The same for the whole tile and all rows of x.
 template <class T>
-HWY_INLINE void add_piece(const T* weights, size_t cols, const FloatActivations& x, float* out) {
+HWY_INLINE void add_piece(const T* weights, size_t cols, const FloatActivations& x,
+                          ReadAhead& ahead, float* out) {
   for (size_t row = 0; row < kTileRows; row += kVectors * kLanes) {
     size_t r = 0;
     const auto add = [&]<size_t kX>() HWY_ATTR {
       for (; r + kX <= x.rows; r += kX) {
-        add_products<kX>(weights + row, cols, x.data + r * x.stride, x.stride,
+        add_products<kX>(weights + row, cols, x.data + r * x.stride, x.stride, ahead,
                          out + r * kTileRows + row);
       }
     };
@@ -89,21 +120,15 @@ void multiply_typed(const PackedTile& tile, const FloatActivations& x, float* ou
     const size_t cols = std::min<size_t>(tile.cols - first, kFloatPieceCols);
     const T* const from = weights + first * kTileRows;
     const FloatActivations part{x.data + first, x.stride, x.rows};
-    const auto prefetch = [&] {
-      const auto* ahead = reinterpret_cast<const char*>(from) + kReadAhead;
-      for (size_t i = 0; i < cols * kTileRows * sizeof(T); i += 64) {
-        __builtin_prefetch(ahead + i, 0, 2);
-      }
-    };
+    const size_t groups = std::max<size_t>(1, x.rows / kXAtOnce);
+    ReadAhead ahead(from, cols * kTileRows * sizeof(T), groups * ceil_div(cols, kColsAtOnce));
     if (std::is_same_v<T, float> || x.rows <= kXAtOnce) {
-      prefetch();
-      add_piece(from, cols, part, out);
+      add_piece(from, cols, part, ahead, out);
     } else {  // many rows share what is converted once
       for (size_t i = 0; i < cols * kTileRows; i += kLanes) {
         hn::Store(load(from + i), D(), piece + i);
       }
-      prefetch();
-      add_piece(piece, cols, part, out);
+      add_piece(piece, cols, part, ahead, out);
     }
   }
 }
