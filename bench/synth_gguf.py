@@ -29,6 +29,11 @@ class Shape:
     tied: bool  # the head is the token embedding
     rope_base: float
     context: int
+    architecture: str = "llama"
+    head_dim: int = 0  # width / heads
+    qk_norm: str = ""  # of "head"s, or of the "whole" of q and k
+    experts: int = 0  # each of the width ff
+    experts_used: int = 0
 
 
 SHAPES = {
@@ -36,6 +41,12 @@ SHAPES = {
     "tinyllama-1.1b": Shape(2048, 22, 5632, 32, 4, 32000, False, 1e4, 2048),
     "llama-3.2-1b": Shape(2048, 16, 8192, 32, 8, 128256, True, 5e5, 131072),
     "llama-3.1-8b": Shape(4096, 32, 14336, 32, 8, 128256, False, 5e5, 131072),
+    "olmoe-1b-7b": Shape(2048, 16, 1024, 16, 16, 50304, False, 1e4, 4096, "olmoe",
+                         qk_norm="whole", experts=64, experts_used=8),
+    "qwen3-30b-a3b": Shape(2048, 48, 768, 32, 4, 151936, False, 1e6, 40960, "qwen3moe",
+                           head_dim=128, qk_norm="head", experts=128, experts_used=8),
+    "mixtral-8x7b": Shape(4096, 32, 14336, 32, 8, 32000, False, 1e6, 32768,
+                          experts=8, experts_used=2),
 }
 
 
@@ -81,11 +92,37 @@ def has_more_bits(layer, layers):
     return layer < eighth or layer >= 7 * layers // 8 or (layer - eighth) % 3 == 2
 
 
+def head_dim_of(shape):
+    return shape.head_dim or shape.width // shape.heads
+
+
+def norms_of_qk(shape):
+    dim = head_dim_of(shape)
+    if shape.qk_norm == "head":
+        return [("attn_q_norm", (dim,), ONES), ("attn_k_norm", (dim,), ONES)]
+    if shape.qk_norm == "whole":
+        return [("attn_q_norm", (dim * shape.heads,), ONES),
+                ("attn_k_norm", (dim * shape.kv_heads,), ONES)]
+    return []
+
+
+def mlp_of(shape, body, some):
+    """Name, dimensions and type of an MLP's matrices, or of those of all experts."""
+    up, down = (shape.width, shape.ff), (shape.ff, shape.width)
+    if shape.experts == 0:
+        return [("ffn_gate", up, body), ("ffn_up", up, body), ("ffn_down", down, some)]
+    return [("ffn_gate_inp", (shape.width, shape.experts), TYPES["f32"]),
+            ("ffn_gate_exps", (*up, shape.experts), body),
+            ("ffn_up_exps", (*up, shape.experts), body),
+            ("ffn_down_exps", (*down, shape.experts), some)]
+
+
 def tensors_of(shape, kind):
     mixed = kind == "q4_k_m"
     body = TYPES["q4_k" if mixed else kind]
     high = TYPES["q6_k" if mixed else kind]
-    kv_width = shape.width // shape.heads * shape.kv_heads
+    q_width = head_dim_of(shape) * shape.heads
+    kv_width = head_dim_of(shape) * shape.kv_heads
     yield Tensor("token_embd.weight", (shape.width, shape.vocab), high if shape.tied else body)
     yield Tensor("output_norm.weight", (shape.width,), ONES)
     if not shape.tied:
@@ -94,14 +131,13 @@ def tensors_of(shape, kind):
         some = high if mixed and has_more_bits(layer, shape.layers) else body
         for name, dims, its_type in (
             ("attn_norm", (shape.width,), ONES),
-            ("attn_q", (shape.width, shape.width), body),
+            ("attn_q", (shape.width, q_width), body),
             ("attn_k", (shape.width, kv_width), body),
             ("attn_v", (shape.width, kv_width), some),
-            ("attn_output", (shape.width, shape.width), body),
+            *norms_of_qk(shape),
+            ("attn_output", (q_width, shape.width), body),
             ("ffn_norm", (shape.width,), ONES),
-            ("ffn_gate", (shape.width, shape.ff), body),
-            ("ffn_up", (shape.width, shape.ff), body),
-            ("ffn_down", (shape.ff, shape.width), some),
+            *mlp_of(shape, body, some),
         ):
             yield Tensor(f"blk.{layer}.{name}.weight", dims, its_type)
 
@@ -115,17 +151,22 @@ def metadata_of(shape, name):
     numbers = {"block_count": shape.layers, "context_length": shape.context,
                "embedding_length": shape.width, "feed_forward_length": shape.ff,
                "attention.head_count": shape.heads, "attention.head_count_kv": shape.kv_heads,
-               "rope.dimension_count": shape.width // shape.heads, "vocab_size": shape.vocab}
+               "attention.key_length": head_dim_of(shape),
+               "attention.value_length": head_dim_of(shape),
+               "rope.dimension_count": head_dim_of(shape), "vocab_size": shape.vocab}
+    if shape.experts:
+        numbers |= {"expert_count": shape.experts, "expert_used_count": shape.experts_used,
+                    "expert_feed_forward_length": shape.ff}
     floats = {"rope.freq_base": shape.rope_base, "attention.layer_norm_rms_epsilon": 1e-5}
-    strings = {"general.architecture": "llama", "general.name": name,
+    strings = {"general.architecture": shape.architecture, "general.name": name,
                "tokenizer.ggml.model": "none"}
 
     def pairs(prefix, values, kind, encode):
         return [string(prefix + key) + struct.pack("<I", kind) + encode(value)
                 for key, value in values.items()]
 
-    return [*pairs("llama.", numbers, U32, lambda value: struct.pack("<I", value)),
-            *pairs("llama.", floats, F32, lambda value: struct.pack("<f", value)),
+    return [*pairs(shape.architecture + ".", numbers, U32, lambda value: struct.pack("<I", value)),
+            *pairs(shape.architecture + ".", floats, F32, lambda value: struct.pack("<f", value)),
             *pairs("", strings, STRING, string)]
 
 

@@ -1,5 +1,7 @@
 #include "kernels/dispatch.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/checked.h"
 
@@ -8,11 +10,12 @@ namespace {
 
 constexpr uint32_t kMaxGroups = 65535;  // of one dimension, on every device
 
-uint32_t groups_of(const GridAxis& axis, const StepCounts& step) {
-  return axis.fixed * ceil_div(count_of(axis.count, step), axis.per_group);
-}
-
 }  // namespace
+
+uint32_t workgroups(const GridAxis& axis, const StepCounts& step) {
+  const uint32_t count = count_of(axis.count, step);
+  return std::min(axis.fixed * ceil_div(count, axis.per_group) + axis.more, axis.fixed * count);
+}
 
 uint32_t count_of(Count count, const StepCounts& step) {
   switch (count) {
@@ -34,9 +37,9 @@ uint32_t count_of(Count count, const StepCounts& step) {
 
 bool record(gpu::Recorder& recorder, const Dispatch& dispatch, const StepCounts& step) {
   if (step.length < dispatch.min_length || step.length > dispatch.max_length) return false;
-  uint32_t x = groups_of(dispatch.x, step);
-  uint32_t y = groups_of(dispatch.y, step);
-  const uint32_t z = groups_of(dispatch.z, step);
+  uint32_t x = workgroups(dispatch.x, step);
+  uint32_t y = workgroups(dispatch.y, step);
+  const uint32_t z = workgroups(dispatch.z, step);
   if (x == 0 || y == 0 || z == 0) return false;
   if (x > kMaxGroups) {
     CHECK(y == 1 && z == 1);

@@ -20,12 +20,15 @@ enum class Count : uint8_t { kOne, kRows, kOutputs, kTiles, kLength, kSequences 
 
 [[nodiscard]] uint32_t count_of(Count count, const StepCounts& step);
 
-// workgroups = fixed * ceil(count / per_group)
+// workgroups = fixed * ceil(count / per_group) + more, but at most fixed * count
 struct GridAxis {
   Count count = Count::kOne;
   uint32_t fixed = 1;
   uint32_t per_group = 1;
+  uint32_t more = 0;
 };
+
+[[nodiscard]] uint32_t workgroups(const GridAxis& axis, const StepCounts& step);
 
 class Immediates {
  public:

@@ -15,6 +15,15 @@ TEST(Dispatch, CountsAreThoseOfTheStep) {
   EXPECT_EQ(count_of(Count::kLength, kStep), 99U);
 }
 
+TEST(Dispatch, WorkgroupsAreThoseOfTheFormula) {
+  EXPECT_EQ(workgroups({}, kStep), 1U);
+  EXPECT_EQ(workgroups({.fixed = 5}, kStep), 5U);
+  EXPECT_EQ(workgroups({.count = Count::kRows, .fixed = 3, .per_group = 4}, kStep), 6U);
+  EXPECT_EQ(workgroups({.count = Count::kRows, .fixed = 3, .per_group = 4, .more = 9}, kStep), 15U);
+  EXPECT_EQ(workgroups({.count = Count::kRows, .fixed = 3, .per_group = 4, .more = 99}, kStep),
+            21U);
+}
+
 TEST(Dispatch, ImmediatesHoldTheStructAndTheNewFirstWord) {
   struct Params {
     uint32_t rows;

@@ -63,6 +63,16 @@ class Synthetic(Scripts):
                                  "-r", "1", "--json")  # fmt: skip
             self.assertEqual(json.loads(out.splitlines()[0])["model"], kind)
 
+    def test_mixtures_run(self):
+        synth = load("synth_gguf")
+        for architecture, qk_norm in [("llama", ""), ("qwen3moe", "head"), ("olmoe", "whole")]:
+            shape = synth.Shape(256, 2, 512, 4, 4, 320, False, 1e4, 128, architecture,
+                                qk_norm=qk_norm, experts=4, experts_used=2)  # fmt: skip
+            path = self.folder / f"{architecture}.gguf"
+            synth.write_model(shape, "q4_k_m", architecture, path)
+            self.assert_ok("bench", "-m", path, "--device", "cpu", "-p", "3", "-n", "2",
+                           "-r", "1", "--json")  # fmt: skip
+
     def test_rows_that_blocks_do_not_fill(self):
         done = self.run_script("synth_gguf.py", "smollm2-135m", "q4_k", self.folder / "x.gguf")
         self.assertEqual(done.returncode, 1)

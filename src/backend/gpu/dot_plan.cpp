@@ -145,11 +145,10 @@ bool add_expert_products(const PlanInputs& in, size_t layer, MlpProducts& produc
     return false;
   }
   const auto chosen = [&](const ExpertMatrices& matrices) {
-    const bool has_bias = matrices.bias.size_bytes() > 0;
     return kernels::ChosenExperts{.choices = whole(a.choices),
                                   .used = mlp.mixture->used,
                                   .n = matrices.rows,
-                                  .bias = has_bias ? whole(matrices.bias) : gpu::Binding{}};
+                                  .bias = bias_of(matrices)};
   };
   products.router = router_products(in, weights.router);
   products.gates.push_back(
@@ -234,7 +233,7 @@ bool add_dot_mlp(const PlanInputs& in, size_t layer, uint32_t most, Plan& plan) 
   add(in, x, mlp->gates, most, plan);
   if (!mlp->shared_router.empty()) {
     add(in, x, mlp->shared_router, most, plan);
-    add_shared_scale(in, layer, plan);
+    add_shared_scale(in, layer, kernels::Elements::kF32, plan);
   }
   add(in, {.x = whole(a.activated)}, mlp->down, most, plan);
   add(in, {.x = whole(a.expert_activated)}, mlp->expert_sum, most, plan);

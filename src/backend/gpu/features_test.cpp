@@ -219,12 +219,46 @@ TEST_F(GpuFeaturesTest, GatedDeltaNetMatchesItByEveryKindOfProduct) {
   EXPECT_LE(error_of(model.from_folder(), {FewRows::kPlain, ManyRows::kStandIn}), 5e-3);
 }
 
+model::Weight row_of(const model::Weight& matrix, uint32_t row) {
+  model::Weight out = matrix;
+  const size_t bytes = matrix.tensor.data.size() / matrix.rows;
+  out.rows = out.tensor.dims[1] = 1;
+  out.tensor.data = matrix.tensor.data.subspan(row * bytes, bytes);
+  return out;
+}
+
+// As gpt-oss has them, and beside a shared expert with a gate.
+TEST_F(GpuFeaturesTest, MixturesWithAllThatThereIsMatchItByEveryKindOfProduct) {
+  TinyModelOptions shape = kShape;
+  shape.experts = 7;
+  shape.experts_used = 3;
+  const TinyModel model(shape);
+  ModelSpec spec = model.spec();
+  for (model::LayerSpec& layer : spec.layers) {
+    layer.mlp.ff = layer.mlp.mixture->ff;
+    layer.mlp.activation = model::Activation::kClampedSwiglu;
+    layer.ffn_gate = layer.experts[1].gate;
+    layer.ffn_up = layer.experts[2].up;
+    layer.ffn_down = layer.experts[3].down;
+    layer.ffn_shared_router = row_of(layer.ffn_router.value(), 2);
+    for (model::Expert& expert : layer.experts) {
+      expert.gate_bias = row_of(expert.down, 0);
+      expert.up_bias = row_of(expert.down, 1);
+      expert.down_bias = row_of(expert.gate, 0);
+    }
+  }
+  EXPECT_LE(error_of(spec, {FewRows::kPlain, ManyRows::kPlain}), 1e-3);
+  EXPECT_LE(error_of(spec, {FewRows::kDot, ManyRows::kStandIn}), 5e-3);
+}
+
 TEST_F(GpuFeaturesTest, MixturesOfExpertsMatchItByEveryKindOfProduct) {
   TinyModelOptions shape = kShape;
   shape.experts = 7;
   shape.experts_used = 3;
   const TinyModel floats(shape);
-  EXPECT_LE(error_of(floats.spec(), {FewRows::kPlain, ManyRows::kStandIn}), 5e-3);
+  ModelSpec weighed = floats.spec();
+  weighed.layers[1].mlp.mixture->weighs_inputs = true;
+  EXPECT_LE(error_of(weighed, {FewRows::kPlain, ManyRows::kStandIn}), 5e-3);
 
   shape.type = formats::TensorType::kQ8_0;
   const TinyModel quantized(shape);

@@ -4,7 +4,7 @@
 
 #include "backend/gpu/plan_parts.h"
 #include "kernels/attention/attention.h"
-#include "kernels/matmul_subgroup/matmul_subgroup.h"
+#include "kernels/product/product_parts.h"
 
 namespace weft::backend {
 namespace {
@@ -21,18 +21,28 @@ bool can_attend(const model::LayerSpec& layer) {
   return has_norms && (layer.delta_net || layer.attention.head_dim % kernels::kMatrixHeadUnit == 0);
 }
 
+bool can_multiply(const ExpertMatrices& matrices) {
+  return std::ranges::all_of(matrices.parts, [](const ExpertMatrices::Part& part) {
+    return kernels::can_matmul_subgroup(part.layout);
+  });
+}
+
+bool can_multiply(const DeviceMixture& mixture) {
+  return std::ranges::all_of(mixture.gate_up, [](const auto& m) { return can_multiply(m); }) &&
+         can_multiply(mixture.down);
+}
+
 bool can_multiply_mlp(const DeviceLayer& layer) {
   return std::ranges::all_of(layer.gate_up.matrices,
                              [](const auto& m) { return can_multiply(m); }) &&
          can_multiply(layer.ffn_down);
 }
 
-// All but mixtures of experts, which are multiplied elsewhere.
 bool can_multiply(const DeviceLayer& layer) {
   const MatrixStack& in = layer.delta_net ? layer.delta_net->in : layer.qkv;
   return std::ranges::all_of(in.matrices, [](const auto& m) { return can_multiply(m); }) &&
          (!layer.attn_gate || can_multiply(*layer.attn_gate)) && can_multiply(layer.attn_output) &&
-         (layer.mixture || can_multiply_mlp(layer));
+         can_multiply_mlp(layer) && (!layer.mixture || can_multiply(*layer.mixture));
 }
 
 }  // namespace
@@ -67,22 +77,24 @@ Result<void> MatrixPlan::add_attention(size_t layer, Plan& plan) const {
   return {};
 }
 
-bool MatrixPlan::add_gated(size_t layer, const gpu::Buffer& x, uint32_t rows, Plan& plan) const {
-  const MatrixStack& gate_up = in_.weights.layers[layer].gate_up;
-  const model::Mlp& mlp = in_.spec.layers[layer].mlp;
-  if (!mlp.gated || gate_up.runs.size() != 1) return false;
-  const kernels::Product product{
-      .weight = gate_up.runs[0].weight, .x = whole(x), .y = whole(in_.activations.activated)};
-  const kernels::MatmulSubgroupVariant variant =
-      kernels::matmul_subgroup_variant(in_.device.info(), matrix_, product.weight.layout, rows);
-  if (!kernels::can_gate(variant, product.weight.layout)) return false;
-  plan.push_back(kernels::matmul_subgroup_gated(in_.device, product, activation_of(mlp), variant));
+kernels::MatmulSubgroupVariant MatrixPlan::variant_for(const kernels::Product& product,
+                                                       uint32_t rows) const {
+  const gpu::AdapterInfo& info = in_.device.info();
+  const kernels::WeightLayout matrix = matrix_of(product);
+  if (!product.experts) return kernels::matmul_subgroup_variant(info, matrix_, matrix, rows);
+  return kernels::matmul_experts_variant(info, matrix_, matrix, product.experts->shape.tile);
+}
+
+bool MatrixPlan::add_gated(const kernels::Product& product, kernels::Activation activation,
+                           uint32_t rows, Plan& plan) const {
+  const kernels::MatmulSubgroupVariant variant = variant_for(product, rows);
+  if (!kernels::can_gate(variant, matrix_of(product))) return false;
+  plan.push_back(kernels::matmul_subgroup_gated(in_.device, product, activation, variant));
   return true;
 }
 
 void MatrixPlan::add(const kernels::Product& product, uint32_t rows, Plan& plan) const {
-  const kernels::MatmulSubgroupVariant variant =
-      kernels::matmul_subgroup_variant(in_.device.info(), matrix_, product.weight.layout, rows);
+  const kernels::MatmulSubgroupVariant variant = variant_for(product, rows);
   for (kernels::Dispatch& dispatch : kernels::matmul_subgroup(
            in_.device, product, variant, whole(in_.activations.matmul_parts))) {
     plan.push_back(std::move(dispatch));

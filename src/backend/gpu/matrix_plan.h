@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "backend/gpu/plan.h"
+#include "kernels/matmul_subgroup/matmul_subgroup.h"
 #include "kernels/product/product.h"
 #include "kernels/subgroup_matrix.h"
 
@@ -23,9 +24,10 @@ class MatrixPlan {
   // For steps of mostly `rows` rows; x is f16 in chunks.
   void add(const kernels::Product& product, uint32_t rows, Plan& plan) const;
 
-  // Gate, up and what the gate makes of it, from x to `activated`, for steps of mostly `rows` rows;
-  // false, and nothing is added, where that takes several dispatches.
-  [[nodiscard]] bool add_gated(size_t layer, const gpu::Buffer& x, uint32_t rows, Plan& plan) const;
+  // The product with a gate and what it gates, and the activation: see matmul_subgroup_gated().
+  // False, and nothing is added, where that takes several dispatches.
+  [[nodiscard]] bool add_gated(const kernels::Product& product, kernels::Activation activation,
+                               uint32_t rows, Plan& plan) const;
 
   // From a q of f16 to `attended`, f16 in chunks.
   [[nodiscard]] Result<void> add_attention(size_t layer, Plan& plan) const;
@@ -33,6 +35,9 @@ class MatrixPlan {
  private:
   MatrixPlan(const PlanInputs& inputs, const kernels::SubgroupMatrix& matrix)
       : in_(inputs), matrix_(matrix) {}
+
+  [[nodiscard]] kernels::MatmulSubgroupVariant variant_for(const kernels::Product& product,
+                                                           uint32_t rows) const;
 
   const PlanInputs& in_;
   kernels::SubgroupMatrix matrix_;

@@ -112,10 +112,7 @@ class PlanBuilder {
     }
     if (!is_mixed) WEFT_TRY(mixer(i));
     if (has_few_rows() && add_dot_mlp(in_, i, most_, plan_)) return {};
-    const bool was_on_matrices = on_matrices_;
-    if (in_.spec.layers[i].mlp.mixture) on_matrices_ = false;  // experts are not
     mlp(i);
-    on_matrices_ = was_on_matrices;
     return {};
   }
 
@@ -144,31 +141,65 @@ class PlanBuilder {
     const gpu::Buffer& attention_in = is_there(weights.attn_norm) ? a.normed : a.residual;
     const gpu::Buffer& mlp_in =
         shares_norm ? attention_in : norm(weights.ffn_norm, spec.ffn_norm_bias, a.normed);
-    if (spec.mlp.mixture) add_expert_choices(in_, i, mlp_in, most_, plan_);
-    const bool is_gated =
-        spec.mlp.ff != 0 && on_matrices_ && matrices_->add_gated(i, mlp_in, most_, plan_);
+    const MixturePlan mixture(in_, i, most_, expert_rows(), on_matrices_ ? &*matrices_ : nullptr);
+    const gpu::Buffer& router_in = spec.mlp.mixture ? input_of_router(i, mlp_in) : mlp_in;
+    if (spec.mlp.mixture) {
+      mixture.add_choices(router_in, plan_);
+      mixture.add_gates(mlp_in, plan_);
+    }
+    const bool is_gated = spec.mlp.ff != 0 && on_matrices_ && add_gated(i, mlp_in);
     if (spec.mlp.ff != 0 && !is_gated) add(products_of(weights.gate_up, mlp_in, a.gate_up));
     if (spec.parallel) add_to_residual(weights.attn_output, a.attended, weights.attn_post_norm);
-    if (spec.mlp.ff != 0) finish_mlp(i, mlp_in, is_gated);
-    if (spec.mlp.mixture) add_expert_outputs(in_, i, plan_);
+    if (spec.mlp.ff != 0) {
+      if (!is_gated) add_swiglu(i);
+      if (spec.mlp.mixture) mixture.add_shared_gate(router_in, plan_);
+      add_to_residual(weights.ffn_down, a.activated, weights.ffn_post_norm);
+    }
+    if (spec.mlp.mixture) mixture.add_sum(plan_);
   }
 
-  // From `gate_up`, or `activated` where the gate has been at work, which were made of `x`, to the
-  // residual stream.
-  void finish_mlp(size_t i, const gpu::Buffer& x, bool is_gated) {
+  // Where lanes are those of a CPU, whose caches hold what a mat-vec reads again, tiles only cost.
+  [[nodiscard]] ExpertRows expert_rows() const {
+    const bool is_cpu = in_.device.info().kind == gpu::AdapterKind::kSoftware &&
+                        in_.products.many_rows == ManyRows::kFastest;
+    return has_few_rows() || is_cpu ? ExpertRows::kEach : ExpertRows::kTiled;
+  }
+
+  // The MLP's input in f32: what is chosen turns on small differences.
+  const gpu::Buffer& input_of_router(size_t i, const gpu::Buffer& mlp_in) {
+    if (!on_matrices_) return mlp_in;
+    const DeviceLayer& weights = in_.weights.layers[i];
+    const model::LayerSpec& spec = in_.spec.layers[i];
+    on_matrices_ = false;
+    const gpu::Buffer& x =
+        is_there(weights.ffn_norm)
+            ? norm(weights.ffn_norm, spec.ffn_norm_bias, in_.activations.router_in)
+            : norm(weights.attn_norm, spec.attn_norm_bias, in_.activations.router_in);
+    on_matrices_ = true;
+    return x;
+  }
+
+  // Gate and up with what the gate makes of them, on matrix units; false, and nothing is added,
+  // where that takes several dispatches.
+  bool add_gated(size_t i, const gpu::Buffer& x) {
+    const MatrixStack& gate_up = in_.weights.layers[i].gate_up;
+    const model::Mlp& mlp = in_.spec.layers[i].mlp;
+    if (!mlp.gated || gate_up.runs.size() != 1) return false;
+    return matrices_->add_gated(
+        {.weight = gate_up.runs[0].weight, .x = whole(x), .y = whole(in_.activations.activated)},
+        activation_of(mlp), most_, plan_);
+  }
+
+  // From `gate_up` to `activated`.
+  void add_swiglu(size_t i) {
     const model::LayerSpec& spec = in_.spec.layers[i];
     const Activations& a = in_.activations;
-    if (!is_gated) {
-      plan_.push_back(kernels::swiglu(in_.device,
-                                      {.cols = spec.mlp.ff,
-                                       .activation = activation_of(spec.mlp),
-                                       .y = elements(),
-                                       .gated = spec.mlp.gated},
-                                      {.gate_up = whole(a.gate_up), .y = whole(a.activated)}));
-    }
-    if (spec.mlp.mixture) add_shared_gate(in_, i, x, most_, plan_);
-    const DeviceLayer& weights = in_.weights.layers[i];
-    add_to_residual(weights.ffn_down, a.activated, weights.ffn_post_norm);
+    plan_.push_back(kernels::swiglu(in_.device,
+                                    {.cols = spec.mlp.ff,
+                                     .activation = activation_of(spec.mlp),
+                                     .y = elements(),
+                                     .gated = spec.mlp.gated},
+                                    {.gate_up = whole(a.gate_up), .y = whole(a.activated)}));
   }
 
   // Of the residual stream to `y`. Gives where the result is: the stream itself where there is no

@@ -20,6 +20,10 @@ namespace weft::backend {
   return part.bias.size_bytes() > 0 ? whole(part.bias) : gpu::Binding{};
 }
 
+[[nodiscard]] inline gpu::Binding bias_of(const ExpertMatrices& matrices) {
+  return matrices.bias.size_bytes() > 0 ? whole(matrices.bias) : gpu::Binding{};
+}
+
 [[nodiscard]] inline bool is_there(const Norm& norm) { return norm.size_bytes() > 0; }
 
 // The residual stream is kept divided by what attention and MLP are scaled by before they are added

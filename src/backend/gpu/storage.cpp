@@ -6,6 +6,7 @@
 #include "kernels/argmax/argmax.h"
 #include "kernels/dot_matvec/dot_matvec.h"
 #include "kernels/draw/draw.h"
+#include "kernels/expert_tiles/expert_tiles.h"
 #include "kernels/matmul_subgroup/matmul_subgroup.h"
 #include "kernels/route/route.h"
 #include "kernels/top_k/top_k.h"
@@ -41,6 +42,7 @@ struct Widths {
   uint32_t read = 0;
   uint32_t ff = 1;                                      // no buffer is empty
   uint32_t experts = 0, experts_used = 0, used_ff = 0;  // used_ff: experts used * ff of one
+  uint64_t tiles_bytes = 0;                             // of expert_tiles()
   kernels::AttentionScratchBytes scratch{};
 };
 
@@ -61,6 +63,11 @@ Widths widths_of(const model::ModelSpec& spec, const Options& options) {
     widths.experts = std::max(widths.experts, mixture.experts);
     widths.experts_used = std::max(widths.experts_used, mixture.used);
     widths.used_ff = std::max(widths.used_ff, mixture.used * mixture.ff);
+    for (const uint32_t tile : kernels::kExpertTileSizes) {
+      const kernels::ExpertTiles tiles{mixture.experts, mixture.used, tile};
+      widths.tiles_bytes =
+          std::max(widths.tiles_bytes, kernels::expert_tiles_bytes(tiles, options.max_rows));
+    }
     if (layer.delta_net) {
       widen(widths, *layer.delta_net);
       continue;
@@ -161,6 +168,7 @@ Result<Activations> Activations::create(gpu::Device& device, const model::ModelS
   WEFT_TRY(allocate(a.gate_up, rows * widths.ff * 2, sizeof(float), "gate and up"));
   WEFT_TRY(allocate(a.activated, rows * widths.ff, sizeof(float), "activated"));
   if (widths.experts > 0) {
+    WEFT_TRY(allocate(a.router_in, rows * spec.embd, sizeof(float), "router input"));
     WEFT_TRY(allocate(a.router_logits, rows * widths.experts, sizeof(float), "router logits"));
     WEFT_TRY(allocate(a.choices, rows * widths.experts_used, sizeof(kernels::ExpertChoice),
                       "chosen experts"));
@@ -168,6 +176,9 @@ Result<Activations> Activations::create(gpu::Device& device, const model::ModelS
                       "gate and up of experts"));
     WEFT_TRY(allocate(a.expert_activated, rows * widths.used_ff, sizeof(float),
                       "activated, of experts"));
+    WEFT_TRY(allocate(a.expert_tiles, widths.tiles_bytes, 1, "tiles of experts"));
+    WEFT_TRY(allocate(a.expert_out, rows * widths.experts_used * spec.embd, sizeof(float),
+                      "what experts give"));
   }
   WEFT_TRY(allocate(a.matmul_parts, kernels::kMatmulPartsBytes, 1, "parts of products"));
   const kernels::DotScratchBytes dot =

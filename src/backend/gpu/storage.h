@@ -60,10 +60,13 @@ struct Activations {
   gpu::Buffer convolved;               // [rows, channels]
   gpu::Buffer read;                    // [rows, v_heads * v_dim]; goes to attended
   gpu::Buffer gate_up, activated;      // [rows, 2 ff], [rows, ff]
+  gpu::Buffer router_in;               // [rows, embd]
   gpu::Buffer router_logits;           // [rows, experts]
   gpu::Buffer choices;                 // ExpertChoice [rows, experts used]
   gpu::Buffer expert_gate_up;          // [rows, experts used, 2 ff of one]
   gpu::Buffer expert_activated;        // [rows, experts used, ff of one]
+  gpu::Buffer expert_tiles;            // kernels::expert_tiles()
+  gpu::Buffer expert_out;              // [rows, experts used, embd]
   gpu::Buffer matmul_parts;            // of products on matrix units
   gpu::Buffer dot_rows, dot_lines;     // few rows made ready for products
   gpu::Buffer split_acc, split_stats;  // of attention over few rows

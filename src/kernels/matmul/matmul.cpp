@@ -22,8 +22,8 @@ Dispatch matmul(gpu::Device& device, const Product& product, const MatmulVariant
       {.kernel = "matmul",
        .constants = {{"kTileRows", variant.tile_rows}, {"kTileN", variant.tile_n}}});
   dispatch.label = "matmul";
-  dispatch.x = {.count = product.rows, .per_group = variant.tile_rows};
-  dispatch.y = {.fixed = ceil_div(product.weight.layout.rows, variant.tile_n)};
+  dispatch.x = tiles_of_rows(product, variant.tile_rows);
+  dispatch.y = {.fixed = ceil_div(matrix_of(product).rows, variant.tile_n)};
   return dispatch;
 }
 

@@ -29,6 +29,7 @@ fn place(row: u32, quad: u32) -> u32 { return row * kQuads + (quad ^ (row % kQua
 @compute @workgroup_size(kLanes)
 fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   let first_row = group.x * kTileRows;
+  if (!has_tile(first_row)) { return; }
   let first_n = group.y * kTileN;
   let my_row = lane.index / kSide;
   let my_n = lane.index % kSide;
@@ -37,7 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   var sums: array<f32, kRowsOfLane * kColumnsOfLane>;
   for (var first_quad = 0u; first_quad < quads_of_row; first_quad += kQuads) {
     for (var i = lane.index; i < kTileRows * kQuads; i += kLanes) {
-      let row = min(first_row + i / kQuads, p.rows - 1u);
+      let row = row_of_x(first_row + i / kQuads);
       let quad = first_quad + i % kQuads;
       var values = vec4f();
       if (quad < quads_of_row) {
@@ -46,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
       x_tile[place(i / kQuads, i % kQuads)] = values;
     }
     for (var i = lane.index; i < kTileN * kQuads; i += kLanes) {
-      let n = min(first_n + i / kQuads, p.n - 1u);
+      let n = row_in_w(first_row, min(first_n + i / kQuads, p.n - 1u));
       let quad = first_quad + i % kQuads;
       var values = vec4f();
       if (quad < quads_of_row) {

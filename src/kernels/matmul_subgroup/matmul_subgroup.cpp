@@ -11,6 +11,7 @@
 #include "kernels/elements.h"
 #include "kernels/gen/matmul_join.wgsl.h"
 #include "kernels/gen/matmul_subgroup.wgsl.h"
+#include "kernels/product/product_parts.h"
 
 namespace weft::kernels {
 namespace {
@@ -81,7 +82,8 @@ uint32_t tile_bytes(const MatmulSubgroupVariant& variant) {
 
 void check(const gpu::AdapterInfo& info, const Product& product,
            const MatmulSubgroupVariant& variant) {
-  const WeightLayout& w = product.weight.layout;
+  const WeightLayout w = matrix_of(product);
+  CHECK(!product.experts || variant.splits == 1);
   CHECK(variant.tile_rows % variant.part_rows == 0 && variant.tile_n % variant.part_n == 0);
   CHECK(variant.part_rows % variant.matrix.m == 0 && variant.part_n % variant.matrix.n == 0);
   CHECK(variant.tile_k % 32 == 0 && w.cols % (variant.tile_k * variant.splits) == 0);
@@ -103,16 +105,15 @@ class VariantChooser {
       : info_(info), matrix_(matrix), weight_(weight), rows_(rows) {}
 
   [[nodiscard]] MatmulSubgroupVariant for_few_rows() const {
-    const uint32_t tile_k = weight_.cols % 64 == 0 ? 64 : 32;
-    const uint32_t tile_rows = std::clamp(std::bit_ceil(rows_), 16U, 64U);
-    const uint32_t wanted = tile_rows == 16 ? 512 : 256;
-    return {.matrix = matrix_,
-            .tile_rows = tile_rows,
-            .tile_n = 64,
-            .tile_k = tile_k,
-            .part_rows = tile_rows == 64 ? 32U : 16U,
-            .part_n = tile_rows == 16 ? 16U : 32U,
-            .splits = splits(tiles(tile_rows, 64), tile_k, wanted, 8)};
+    MatmulSubgroupVariant variant = low_tile(std::clamp(std::bit_ceil(rows_), 16U, 64U));
+    const uint32_t wanted = variant.tile_rows == 16 ? 512 : 256;
+    variant.splits = splits(tiles(variant.tile_rows, 64), variant.tile_k, wanted, 8);
+    return variant;
+  }
+
+  // Tiles of rows that chose one expert are many: nothing is split. Not measured.
+  [[nodiscard]] MatmulSubgroupVariant for_experts(uint32_t tile_rows) const {
+    return tile_rows < 128 ? low_tile(tile_rows) : tile(128, 32, 1);
   }
 
   [[nodiscard]] MatmulSubgroupVariant for_many_rows() const {
@@ -139,6 +140,16 @@ class VariantChooser {
   }
 
  private:
+  [[nodiscard]] MatmulSubgroupVariant low_tile(uint32_t tile_rows) const {
+    return {.matrix = matrix_,
+            .tile_rows = tile_rows,
+            .tile_n = 64,
+            .tile_k = weight_.cols % 64 == 0 ? 64U : 32U,
+            .part_rows = tile_rows == 64 ? 32U : 16U,
+            .part_n = tile_rows == 16 ? 16U : 32U,
+            .splits = 1};
+  }
+
   static constexpr uint32_t kSlots = 264;  // for workgroups with shallow tiles
 
   [[nodiscard]] uint32_t tiles(uint32_t tile_rows, uint32_t tile_n) const {
@@ -221,6 +232,12 @@ MatmulSubgroupVariant matmul_subgroup_variant(const gpu::AdapterInfo& info,
   return rows <= 64 ? choose.for_few_rows() : choose.for_many_rows();
 }
 
+MatmulSubgroupVariant matmul_experts_variant(const gpu::AdapterInfo& info,
+                                             const SubgroupMatrix& matrix,
+                                             const WeightLayout& weight, uint32_t tile_rows) {
+  return VariantChooser(info, matrix, weight, tile_rows).for_experts(tile_rows);
+}
+
 bool can_matmul_subgroup(const WeightLayout& weight) {
   return weight.cols % 32 == 0 && weight.rows % 4 == 0;
 }
@@ -236,25 +253,27 @@ namespace {
 // `y_stride` and `y_first` are of y or of the parts; bindings 1 and on up to the weight's are
 // `finish`.
 Dispatch multiply(gpu::Device& device, const Product& product, const MatmulSubgroupVariant& variant,
-                  const Variant& shader, std::span<const gpu::Binding> finish, uint32_t y_stride,
+                  Variant shader, std::span<const gpu::Binding> finish, uint32_t y_stride,
                   uint32_t y_first) {
-  const WeightLayout& w = product.weight.layout;
+  const WeightLayout w = matrix_of(product);
+  choose_tile_rows(product, shader);
   const gpu::Pipeline pipeline = device.pipeline(compose(shader));
   std::vector<gpu::Binding> bindings{product.x};
   bindings.insert(bindings.end(), finish.begin(), finish.end());
   product.weight.bind(bindings);
-  return {.label = "matmul_subgroup",
+  if (product.experts) bindings.push_back(product.experts->tiles);
+  return {.label = product.experts ? "matmul_experts" : "matmul_subgroup",
           .pipeline = pipeline,
           .group = device.bind_group(pipeline, bindings, "matmul_subgroup"),
           .immediates = Immediates(MatmulSubgroupParams{
               .rows = 0, .n = w.rows, .units = w.units, .y_stride = y_stride, .y_first = y_first}),
           .count = product.rows,
-          .x = {.count = product.rows, .per_group = variant.tile_rows},
+          .x = tiles_of_rows(product, variant.tile_rows),
           .y = {.fixed = ceil_div(w.rows, variant.tile_n)},
           .z = {.fixed = variant.splits},
           .bytes = w.size_bytes,
-          .bytes_per_count = uint64_t{2} * w.cols + uint64_t{4} * w.rows,
-          .flops_per_count = uint64_t{2} * w.cols * w.rows};
+          .bytes_per_count = (uint64_t{2} * w.cols + uint64_t{4} * w.rows) * y_rows_each(product),
+          .flops_per_count = uint64_t{2} * w.cols * w.rows * y_rows_each(product)};
 }
 
 }  // namespace
@@ -263,7 +282,7 @@ std::vector<Dispatch> matmul_subgroup(gpu::Device& device, const Product& produc
                                       const MatmulSubgroupVariant& variant,
                                       const gpu::Binding& parts) {
   check(device.info(), product, variant);
-  const WeightLayout& w = product.weight.layout;
+  const WeightLayout w = matrix_of(product);
   const bool is_split = variant.splits > 1;
   const bool has_bias = product.bias.buffer != nullptr && !is_split;
   Variant shader = shader_of(variant, w.format, w.cols);
@@ -289,12 +308,15 @@ bool can_gate(const MatmulSubgroupVariant& variant, const WeightLayout& weight) 
 Dispatch matmul_subgroup_gated(gpu::Device& device, const Product& product, Activation activation,
                                const MatmulSubgroupVariant& variant) {
   check(device.info(), product, variant);
-  CHECK(can_gate(variant, product.weight.layout));
+  CHECK(can_gate(variant, matrix_of(product)));
+  const bool has_bias = product.bias.buffer != nullptr;
   Variant shader = shader_of(variant, product.weight.layout.format, product.weight.layout.cols);
   shader.imports.emplace_back("finish", "matmul_gate");
   shader.imports.emplace_back("activation", wgsl_name(activation));
   choose_elements(Elements::kF16Chunks, shader);
-  return multiply(device, product, variant, shader, std::array{product.y}, 0, 0);
+  shader.overrides = {{"HAS_BIAS", has_bias ? 1.0 : 0.0}};
+  return multiply(device, product, variant, shader,
+                  std::array{product.y, has_bias ? product.bias : product.x}, 0, 0);
 }
 
 }  // namespace weft::kernels

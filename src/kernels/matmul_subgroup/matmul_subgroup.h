@@ -34,6 +34,12 @@ inline constexpr uint32_t kMatmulWorkgroupBytes = 32768;
                                                             const WeightLayout& weight,
                                                             uint32_t rows);
 
+// For rows that chose experts, in tiles of `tile_rows`: 16, 32, 64 or 128. `weight` is that of one.
+[[nodiscard]] MatmulSubgroupVariant matmul_experts_variant(const gpu::AdapterInfo& info,
+                                                           const SubgroupMatrix& matrix,
+                                                           const WeightLayout& weight,
+                                                           uint32_t tile_rows);
+
 // What any weight and number of rows need of `parts` below, where the variant is that for the rows.
 inline constexpr uint64_t kMatmulPartsBytes = uint64_t{36} << 20;
 
@@ -48,9 +54,9 @@ inline constexpr uint64_t kMatmulPartsBytes = uint64_t{36} << 20;
                                                     const MatmulSubgroupVariant& variant,
                                                     const gpu::Binding& parts);
 
-// Gate and up of an MLP with what follows: y = activate(gate) * up, where the rows of
-// product.weight are those of the gate and then as many of up. y is f16 [rows, n / 2] in chunks,
-// without bias; product.store, y_stride and y_first have no meaning here.
+// Gate and up of an MLP with what follows: y = gated(gate, up), where the rows of
+// product.weight, or of each expert, are those of the gate and then as many of up. y is f16
+// [rows, n / 2] in chunks; product.store, y_stride and y_first have no meaning here.
 [[nodiscard]] bool can_gate(const MatmulSubgroupVariant& variant, const WeightLayout& weight);
 [[nodiscard]] Dispatch matmul_subgroup_gated(gpu::Device& device, const Product& product,
                                              Activation activation,

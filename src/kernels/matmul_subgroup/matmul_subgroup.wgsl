@@ -13,11 +13,12 @@
 //! import: unit_halves
 //! import: unit_place
 //! import: place_chunks
+//! import: tile_rows
 //! import: finish
 
 struct Params {
   rows: u32,
-  n: u32,      // rows of W, a multiple of 4, as y_stride and y_first
+  n: u32,      // rows of W, or of each matrix in it; a multiple of 4, as y_stride and y_first
   units: u32,  // of a row of W
   y_stride: u32,
   y_first: u32,
@@ -68,6 +69,7 @@ fn store_tile(first_row: u32, first_n: u32, split: u32, lane: Lane) {
 @compute @workgroup_size(kLanes)
 fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   let first_row = group.x * kTileRows;
+  if (!has_tile(first_row)) { return; }
   let first_n = group.y * kTileN;
   let part_row = lane.subgroup / kPartsN * kPartRows;
   let part_n = lane.subgroup % kPartsN * kPartN;
@@ -80,11 +82,12 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
   var x_from: array<u32, kXLoads>;
   var w_from: array<u32, kWLoads>;
   for (var i = 0u; i < kXLoads; i++) {  //! unroll
-    let row = min(first_row + x_row + i * kXApart, p.rows - 1u);
+    let row = row_of_x(first_row + x_row + i * kXApart);
     x_from[i] = place(row, lane.index % kEights * 8u, kCols) / 8u;
   }
   for (var i = 0u; i < kWLoads; i++) {  //! unroll
-    w_from[i] = unit_place(row_of_w(first_n + w_row + i * kWApart), w_eight / (UNIT / 8u), p.units);
+    let n = row_of_w(first_n + w_row + i * kWApart);
+    w_from[i] = unit_place(row_in_w(first_row, n), w_eight / (UNIT / 8u), p.units);
   }
 
   var sums: array<Sums, kRowMatrices * kColumnMatrices>;

@@ -44,6 +44,7 @@ MatvecVariant matvec_variant(const gpu::AdapterInfo& info, const WeightLayout& w
 Dispatch matvec(gpu::Device& device, const Product& product, const MatvecVariant& variant) {
   const gpu::AdapterInfo& info = device.info();
   const uint32_t places = sum_places(variant, info);
+  CHECK(!product.experts);
   CHECK(variant.sums == LaneSums::kPlain || has_full_subgroups(variant, info));
   CHECK(variant.x != XQuads::kBroadcast ||
         (variant.sums == LaneSums::kSubgroup && variant.lanes_k == 1 && info.subgroup_min >= 8));

@@ -21,6 +21,18 @@ enum class XQuads : uint8_t {
 // kDirect where it may be, else kRagged.
 [[nodiscard]] XQuads x_quads_for(const WeightLayout& weight);
 
+// Of one matrix: all of W, or that of an expert. size_bytes are those of all that is read.
+[[nodiscard]] WeightLayout matrix_of(const Product& product);
+
+// Chooses which rows a tile has, where they are those of experts.
+void choose_tile_rows(const Product& product, Variant& variant);
+
+// A workgroup for each tile of rows. Tiles of experts have the size of the product's.
+[[nodiscard]] GridAxis tiles_of_rows(const Product& product, uint32_t tile_rows);
+
+// Results of each row of the step.
+[[nodiscard]] uint32_t y_rows_each(const Product& product);
+
 // All but the grid and the label. `variant` has the kernel's own choices; those of product.wgsl and
 // x_quads are added.
 [[nodiscard]] Dispatch product_dispatch(gpu::Device& device, const Product& product, XQuads x,

@@ -10,18 +10,19 @@ namespace weft::kernels {
 
 constexpr uint32_t kLanes = 256;
 
-Dispatch row_gate(gpu::Device& device, uint32_t cols, const RowGateBuffers& buffers) {
-  const gpu::Pipeline pipeline =
-      device.pipeline(compose({.kernel = "row_gate", .overrides = {{"WG", kLanes}}}));
+Dispatch row_gate(gpu::Device& device, const RowGate& shape, const RowGateBuffers& buffers) {
+  Variant variant{.kernel = "row_gate", .overrides = {{"WG", kLanes}}};
+  choose_elements(shape.x, variant);
+  const gpu::Pipeline pipeline = device.pipeline(compose(variant));
   const std::array bindings{buffers.logits, buffers.x};
   return {.label = "row_gate",
           .pipeline = pipeline,
           .group = device.bind_group(pipeline, bindings, "row_gate"),
-          .immediates = Immediates(RowGateParams{.rows = 0, .cols = cols}),
+          .immediates = Immediates(RowGateParams{.rows = 0, .cols = shape.cols}),
           .count = Count::kRows,
-          .x = {.fixed = ceil_div(cols, kLanes)},
+          .x = {.fixed = ceil_div(shape.cols, kLanes)},
           .y = {.count = Count::kRows},
-          .bytes_per_count = uint64_t{8} * cols};
+          .bytes_per_count = (shape.x == Elements::kF32 ? uint64_t{8} : 4) * shape.cols};
 }
 
 }  // namespace weft::kernels

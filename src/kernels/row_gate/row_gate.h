@@ -5,14 +5,21 @@
 
 #include "gpu/device.h"
 #include "kernels/dispatch.h"
+#include "kernels/elements.h"
 
 namespace weft::kernels {
 
-struct RowGateBuffers {
-  gpu::Binding logits;  // f32 [rows]
-  gpu::Binding x;       // f32 [rows, cols]
+struct RowGate {
+  uint32_t cols;
+  Elements x = Elements::kF32;
 };
 
-[[nodiscard]] Dispatch row_gate(gpu::Device& device, uint32_t cols, const RowGateBuffers& buffers);
+struct RowGateBuffers {
+  gpu::Binding logits;  // f32 [rows]
+  gpu::Binding x;       // [rows, cols]
+};
+
+[[nodiscard]] Dispatch row_gate(gpu::Device& device, const RowGate& shape,
+                                const RowGateBuffers& buffers);
 
 }  // namespace weft::kernels
