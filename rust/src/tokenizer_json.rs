@@ -6,7 +6,7 @@ use serde_json::{json, Map, Value};
 use crate::pieces::{Pieces, TokenType};
 use crate::pre_tokenizers;
 use crate::sentencepiece::SPACE;
-use crate::vocabulary::{Kind, Vocabulary};
+use crate::vocabulary::{character_bpe, Kind, Vocabulary};
 
 /// Tokens that every text begins and ends with.
 #[derive(Clone, Copy)]
@@ -43,9 +43,11 @@ impl Vocabulary<'_> {
                     self.decoder(),
                 )
             }
-            _ => {
-                return Err("Only byte-level and SentencePiece BPE become a tokenizer.json.".into())
-            }
+            Kind::CharacterBpe => parts_of(&character_bpe(self, &tokens)?, self.decoder())?,
+            Kind::WordPiece => return Err(refusal("bert")),
+            Kind::SentencePieceUnigram => return Err(refusal("t5")),
+            Kind::Rwkv => return Err(refusal("rwkv")),
+            Kind::Plamo2 => return Err(refusal("plamo2")),
         };
         let document = json!({
             "version": "1.0",
@@ -93,6 +95,20 @@ impl pre_tokenizers::PreTokenizer {
         steps.extend(self.after_bytes.iter().map(split));
         json!({"type": "Sequence", "pretokenizers": steps})
     }
+}
+
+fn refusal(kind: &str) -> String {
+    format!("A vocabulary of the kind '{kind}' is not written as a tokenizer.json.")
+}
+
+/// Model, normaliser, pre-tokenizer and decoder.
+type Parts = (Value, Value, Value, Value);
+
+fn parts_of(tokenizer: &tokenizers::Tokenizer, decoder: Value) -> Result<Parts, String> {
+    let text = tokenizer.to_string(false).map_err(|error| error.to_string())?;
+    let mut whole: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let mut part = |name: &str| whole[name].take();
+    Ok((part("model"), part("normalizer"), part("pre_tokenizer"), decoder))
 }
 
 /// `unknown`: of a BPE that writes characters that are no token as bytes.

@@ -217,7 +217,7 @@ fn merges(vocabulary: &Vocabulary, ids: &Vocab) -> Result<Merges, String> {
 /// As `byte_level_bpe`, but characters stand for themselves, spaces are SPACE, and a character
 /// that is no token becomes byte tokens. Only the ends of lines cut a text, and a word that is a
 /// token as it stands is not put together by merges.
-fn character_bpe(
+pub fn character_bpe(
     vocabulary: &Vocabulary,
     tokens: &[&str],
 ) -> Result<tokenizers::Tokenizer, String> {

@@ -195,6 +195,10 @@ Result<void> add(const std::filesystem::path& folder, uint32_t rows,
   set_vocabulary(owned, found, metadata);
   if (const auto chat_template = chat_template_from_folder(folder)) {
     metadata.set("tokenizer.chat_template", *chat_template);
+    const auto with_tools = chat_template_from_folder(folder, TemplateUse::tools);
+    if (with_tools && *with_tools != *chat_template) {
+      metadata.set("tokenizer.chat_template.tool_use", *with_tools);
+    }
   }
   return {};
 }

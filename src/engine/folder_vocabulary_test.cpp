@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "engine/folder_text.h"
 #include "engine/vocabulary.h"
+#include "engine/write_folder_text.h"
 #include "formats/gguf.h"
 #include "testing/source_path.h"
 #include "testing/temporary_folder.h"
@@ -68,6 +69,21 @@ TEST_F(FolderVocabulary, GivesTheTokensOfTransformers) {
   EXPECT_EQ(file_->get_i32s("tokenizer.ggml.token_type")->at(0), 3);
   EXPECT_EQ(file_->get_i32s("tokenizer.ggml.token_type")->at(95), 5);
   EXPECT_EQ(*file_->get_string("tokenizer.chat_template"), *chat_template_from_folder(kLlama3));
+}
+
+TEST_F(FolderVocabulary, ATemplateForToolsGoesThereAndBack) {
+  make_folder([](json&) {});
+  const std::string_view text = "with tools";
+  const auto more = folder_.path() / "additional_chat_templates";
+  std::filesystem::create_directory(more);
+  ASSERT_TRUE(write_file(more / "tool_use.jinja", std::as_bytes(std::span(text))));
+  ASSERT_TRUE(converted(96).has_value());
+  EXPECT_EQ(file_->get_string("tokenizer.chat_template.tool_use"), text);
+  EXPECT_EQ(*file_->get_string("tokenizer.chat_template"), *chat_template_from_folder(kLlama3));
+  const testing::TemporaryFolder back;
+  ASSERT_TRUE(write_folder_text(*file_, back.path()).has_value());
+  EXPECT_EQ(*chat_template_from_folder(back.path(), TemplateUse::tools), text);
+  EXPECT_EQ(*chat_template_from_folder(back.path()), *chat_template_from_folder(kLlama3));
 }
 
 // The way to cut words is found by what it does: digits apart from each other, or three by three.

@@ -31,7 +31,14 @@ Result<void> write_folder_text(const formats::GgufFile& file, const std::filesys
   for (const auto& [name, id] : named) {
     if (id) config[name] = vocabulary.tokens[*id];
   }
-  if (const auto source = chat_template_from_gguf(file)) config["chat_template"] = *source;
+  if (const auto source = chat_template_from_gguf(file)) {
+    config["chat_template"] = *source;
+    const auto with_tools = chat_template_from_gguf(file, TemplateUse::tools);
+    if (with_tools && *with_tools != *source) {
+      config["chat_template"] = {{{"name", "default"}, {"template", *source}},
+                                 {{"name", "tool_use"}, {"template", *with_tools}}};
+    }
+  }
   WEFT_TRY(write_json(folder / "tokenizer_config.json", config));
   ordered_json generation;
   if (ids.bos) generation["bos_token_id"] = *ids.bos;

@@ -9,18 +9,24 @@
 namespace weft::model {
 namespace {
 
-// What comes to place `index`.
-uint64_t source_of(const HeadMove& move, uint64_t index) {
+bool has_delta_net(const LayerSpec& layer) { return layer.delta_net.has_value(); }
+
+}  // namespace
+
+// A head is the j-th of one of k_heads groups of n before, and the i-th of the j-th of n groups of
+// k_heads after.
+HeadMove opposite(HeadMove move) {
+  move.k_heads = move.v_heads / move.k_heads;
+  return move;
+}
+
+uint64_t place_before(const HeadMove& move, uint64_t index) {
   if (index < move.first) return index;
   const uint64_t head = (index - move.first) / move.head_dim;
   const uint64_t group = head % move.k_heads;
   const uint64_t from = group * (move.v_heads / move.k_heads) + head / move.k_heads;
   return move.first + from * move.head_dim + (index - move.first) % move.head_dim;
 }
-
-bool has_delta_net(const LayerSpec& layer) { return layer.delta_net.has_value(); }
-
-}  // namespace
 
 const DeltaNet* first_delta_net(const ModelSpec& spec) {
   const auto layer = std::ranges::find_if(spec.layers, has_delta_net);
@@ -61,11 +67,11 @@ Result<std::vector<std::byte>> with_moved_heads(const formats::TensorView& tenso
   };
   for (uint64_t row = 0; row < rows; ++row) {
     if (!move.of_columns) {
-      copy(row * blocks, source_of(move, row) * blocks, blocks);
+      copy(row * blocks, place_before(move, row) * blocks, blocks);
       continue;
     }
     for (uint64_t i = 0; i < blocks; ++i)
-      copy(row * blocks + i, row * blocks + source_of(move, i), 1);
+      copy(row * blocks + i, row * blocks + place_before(move, i), 1);
   }
   return out;
 }

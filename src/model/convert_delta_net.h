@@ -26,6 +26,12 @@ struct HeadMove {
 // That of the tensor which GGUF calls `name`; nothing where it stays as it is.
 [[nodiscard]] std::optional<HeadMove> head_move(std::string_view name, const DeltaNet& net);
 
+// That which undoes a move.
+[[nodiscard]] HeadMove opposite(HeadMove move);
+
+// Where the row or column that a move brings to `index` was before.
+[[nodiscard]] uint64_t place_before(const HeadMove& move, uint64_t index);
+
 // The tensor's data in the new order; an error where a block holds parts of several heads.
 [[nodiscard]] Result<std::vector<std::byte>> with_moved_heads(const formats::TensorView& tensor,
                                                               HeadMove move);

@@ -6,6 +6,7 @@
 
 #include "formats/dequantize.h"
 #include "formats/quote.h"
+#include "model/folder_config_layers.h"
 #include "model/gguf_model.h"
 
 namespace weft::model {
@@ -34,7 +35,19 @@ constexpr Form kForms[] = {
     {"command-r", "CohereForCausalLM", "cohere", "attention_bias"},
     {"smollm3", "SmolLM3ForCausalLM", "smollm3", "attention_bias"},
     {"granite", "GraniteForCausalLM", "granite", "attention_bias"},
+    {"granitemoe", "GraniteMoeForCausalLM", "granitemoe", "attention_bias"},
+    {"qwen2moe", "Qwen2MoeForCausalLM", "qwen2_moe", "qkv_bias"},
+    {"qwen3moe", "Qwen3MoeForCausalLM", "qwen3_moe", "attention_bias"},
+    {"olmoe", "OlmoeForCausalLM", "olmoe", "attention_bias"},
+    {"phimoe", "PhimoeForCausalLM", "phimoe", "attention_bias"},
+    {"gpt-oss", "GptOssForCausalLM", "gpt_oss", "attention_bias"},
+    {"qwen35", "Qwen3_5ForCausalLM", "qwen3_5_text", "attention_bias"},
+    {"qwen35moe", "Qwen3_5MoeForCausalLM", "qwen3_5_moe_text", "attention_bias"},
+    {"qwen3next", "Qwen3NextForCausalLM", "qwen3_next", "attention_bias"},
+    {"llama4", "Llama4ForCausalLM", "llama4_text", "attention_bias"},
 };
+
+constexpr std::string_view kSections = "rope.dimension_sections";
 
 Result<const Form*> form_of(std::string_view architecture) {
   const auto* found = std::ranges::find(kForms, architecture, &Form::gguf);
@@ -65,19 +78,24 @@ class Writer {
 
   Result<ordered_json> write() {
     WEFT_ASSIGN(const Form* form, form_of(architecture_.gguf));
-    if (first().mlp.mixture) return fail("A model with experts cannot be written as a folder.");
     const Attention& attention = first().attention;
-    // Mistral's is Llama's network with a window.
-    const bool is_mistral = form->gguf == "llama" && attention.window != 0;
-    config_["architectures"] = {is_mistral ? "MistralForCausalLM" : form->model_class};
-    config_["model_type"] = is_mistral ? "mistral" : form->model_type;
+    config_["architectures"] = {form->model_class};
+    config_["model_type"] = form->model_type;
+    if (&architecture_ == &kMixtral) {
+      config_["architectures"] = {"MixtralForCausalLM"};
+      config_["model_type"] = "mixtral";
+    } else if (form->gguf == "llama" && attention.window != 0) {
+      // Mistral's is Llama's network with a window.
+      config_["architectures"] = {"MistralForCausalLM"};
+      config_["model_type"] = "mistral";
+    }
     if (!form->bias_field.empty()) {
       config_[std::string(form->bias_field)] = first().attn_q_bias.has_value();
     }
-    set_dimensions();
+    WEFT_TRY(set_dimensions());
     WEFT_TRY(set_named_fields());
     WEFT_TRY(set_rope());
-    set_layers_without_rope();
+    set_layer_fields(architecture_, spec_, config_);
     for (const char* name : {"bos", "eos"}) {
       const auto id = file_.get_u32(fmt::format("tokenizer.ggml.{}_token_id", name));
       if (id) config_[fmt::format("{}_token_id", name)] = *id;
@@ -87,7 +105,10 @@ class Writer {
   }
 
  private:
-  [[nodiscard]] const LayerSpec& first() const { return spec_.layers.front(); }
+  // There is one with attention in every network.
+  [[nodiscard]] const LayerSpec& first() const {
+    return *std::ranges::find_if(spec_.layers, [](const auto& layer) { return !layer.delta_net; });
+  }
 
   // `ours` is GGUF's name, or that of HfLayout.
   template <class Value>
@@ -95,22 +116,37 @@ class Writer {
     config_[std::string(hf_field(architecture_.layout, ours))] = value;
   }
 
-  void set_dimensions() {
+  Result<void> set_dimensions() {
     const Attention& attention = first().attention;
     set("vocab_size", spec_.vocab);
     set("embedding_length", spec_.embd);
-    set("feed_forward_length", first().mlp.ff);
+    // Of MLPs; a layer with a mixture says nothing of it.
+    const auto dense = std::ranges::find_if(
+        spec_.layers, [](const auto& layer) { return !layer.mlp.mixture.has_value(); });
+    if (dense != spec_.layers.end()) {
+      set("feed_forward_length", dense->mlp.ff);
+    } else if (model_.has("feed_forward_length")) {
+      WEFT_ASSIGN(const uint32_t ff, model_.u32("feed_forward_length"));
+      set("feed_forward_length", ff);
+    }
     set("block_count", spec_.layers.size());
     set("attention.head_count", attention.n_heads);
     set("attention.head_count_kv", attention.n_kv_heads);
     set("attention.key_length", attention.head_dim);
     set("context_length", spec_.context);
-    const bool is_rms = spec_.norm == NormKind::kRms;
+    // Phi 3.5 MoE keeps the name that Phi 3 has for it, whose norms are of another kind.
+    const bool is_rms = spec_.norm == NormKind::kRms || architecture_.gguf == "phimoe";
     set(is_rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon",
         spec_.norm_eps);
     set("activation", name_of(first().mlp.activation));
     set("tied", spec_.tied_output);
-    if (attention.window != 0) set("attention.sliding_window", attention.window);
+    uint32_t window = 0;
+    for (const LayerSpec& layer : spec_.layers) {
+      if (!layer.attention.chunked) window = std::max(window, layer.attention.window);
+    }
+    if (window != 0) set("attention.sliding_window", window);
+    if (spec_.output_bias) config_["lm_head_bias"] = true;
+    return {};
   }
 
   // Numbers and flags that the family's folders have under a name of their own.
@@ -135,6 +171,7 @@ class Writer {
     if (model_.has("rope.freq_base")) {
       WEFT_ASSIGN(base_, model_.f32("rope.freq_base"));
     }
+    if (model_.has(kSections)) return set_sectioned_rope(rope);
     config_["rope_theta"] = base_;
     if (rope.dims != first().attention.head_dim) {
       config_["partial_rotary_factor"] =
@@ -142,6 +179,21 @@ class Writer {
     }
     WEFT_ASSIGN(ordered_json scaling, scaling_of(rope));
     if (!scaling.is_null()) config_["rope_scaling"] = std::move(scaling);
+    return {};
+  }
+
+  // Of a text all positions are the same, but readers want to know the sections.
+  Result<void> set_sectioned_rope(const Rope& rope) {
+    WEFT_ASSIGN(std::vector<int32_t> sections,
+                file_.get_i32s(fmt::format("{}.{}", architecture_.gguf, kSections)));
+    while (!sections.empty() && sections.back() == 0) sections.pop_back();
+    config_["rope_parameters"] = {
+        {"rope_type", "default"},
+        {"rope_theta", base_},
+        {"partial_rotary_factor",
+         static_cast<double>(rope.dims) / static_cast<double>(first().attention.head_dim)},
+        {"mrope_section", sections},
+        {"mrope_interleaved", true}};
     return {};
   }
 
@@ -169,6 +221,7 @@ class Writer {
     WEFT_ASSIGN(const uint32_t original, model_.u32("rope.scaling.original_context_length"));
     out["original_max_position_embeddings"] = original;
     out["attention_factor"] = rope.magnitude;
+    if (architecture_.gguf == "gpt-oss") out["truncate"] = false;  // arch/gpt_oss.cpp
     for (const char* beta : {"beta_fast", "beta_slow"}) {
       const std::string key = fmt::format("rope.scaling.yarn_{}", beta);
       if (!model_.has(key)) continue;
@@ -206,12 +259,6 @@ class Writer {
     std::vector<float> values(tensor == nullptr ? 0 : tensor->elements());
     if (tensor != nullptr) WEFT_TRY(formats::dequantize(tensor->type, tensor->data, values));
     return values;
-  }
-
-  void set_layers_without_rope() {
-    std::vector<int> rotates;
-    for (const LayerSpec& layer : spec_.layers) rotates.push_back(layer.attention.rope.dims != 0);
-    if (std::ranges::find(rotates, 0) != rotates.end()) config_["no_rope_layers"] = rotates;
   }
 
   const formats::GgufFile& file_;

@@ -239,10 +239,19 @@ std::string_view hf_field(const HfLayout& layout, std::string_view ours) {
 std::string hf_tensor(const HfLayout& layout, std::string_view ours) {
   const Role role = parse_role(ours);
   for (const std::span<const HfName> names : {layout.tensors, std::span<const HfName>(kTensors)}) {
-    const auto found = std::ranges::find(names, role.pattern, &HfName::ours);
-    if (found != names.end()) return filled(found->theirs, role.numbers).append(role.suffix);
+    const std::string whole = role.pattern + std::string(role.suffix);
+    for (const HfName& name : names) {
+      if (name.ours == whole) return filled(name.theirs, role.numbers);
+      if (name.ours == role.pattern) return filled(name.theirs, role.numbers).append(role.suffix);
+    }
   }
   return std::string(ours);
+}
+
+bool is_transposed_in_folders(const HfLayout& layout, std::string_view ours) {
+  const Role role = parse_role(ours);
+  return role.suffix == ".weight" &&
+         std::ranges::find(layout.transposed, role.pattern) != layout.transposed.end();
 }
 
 std::string HfModel::tensor_name(std::string_view name) const {
@@ -281,9 +290,7 @@ std::optional<std::string> HfModel::gguf_name(std::string_view tensor) const {
 }
 
 bool HfModel::is_transposed(std::string_view name) const {
-  const Role role = parse_role(name);
-  return role.suffix == ".weight" && !folder_.is_decoded(tensor_name(name)) &&
-         std::ranges::find(layout_.transposed, role.pattern) != layout_.transposed.end();
+  return is_transposed_in_folders(layout_, name) && !folder_.is_decoded(tensor_name(name));
 }
 
 Result<std::optional<formats::TensorView>> HfModel::find_tensor(std::string_view name) const {

@@ -30,6 +30,8 @@ struct HfLayout {
 // ".weight" or ".bias".
 [[nodiscard]] std::string_view hf_field(const HfLayout& layout, std::string_view ours);
 [[nodiscard]] std::string hf_tensor(const HfLayout& layout, std::string_view ours);
+// Whether they store a matrix [cols, rows].
+[[nodiscard]] bool is_transposed_in_folders(const HfLayout& layout, std::string_view ours);
 
 class HfModel final : public ModelFile {
  public:

@@ -15,7 +15,7 @@ struct FolderOptions {
   // Of the matrices: F32, F16 or BF16. None: those of these types stay, all others become BF16.
   // Vectors are F32.
   std::optional<formats::TensorType> type;
-  std::function<void(uint64_t done_bytes, uint64_t total_bytes)> on_progress;  // of those read
+  std::function<void(uint64_t done, uint64_t total)> on_progress;
 };
 
 // `folder` must not be there, or be empty. An error, and no config.json, where the folder would not

@@ -86,8 +86,8 @@ class Tokenizer {
   [[nodiscard]] static Result<Tokenizer> from_json(std::string_view json,
                                                    const SpecialIds& special);
 
-  // The tokenizer.json that is a vocabulary of the kinds byte_level_bpe and sentencepiece_bpe; an
-  // error for others.
+  // The tokenizer.json that is a vocabulary; an error for the kinds t5, bert, rwkv and
+  // plamo2.
   [[nodiscard]] static Result<std::string> json_of(const Vocabulary& vocabulary);
 
   // Bytes that are not UTF-8 become byte tokens where the vocabulary has them, else U+FFFD.

@@ -30,14 +30,20 @@ const json& goldens() {
   return kGoldens;
 }
 
-Result<Tokenizer> build(const json& golden, Vocabulary vocabulary) {
+// make() of the vocabulary with the golden's lists.
+template <class Make>
+auto with_lists(const json& golden, Vocabulary vocabulary, Make make) {
   const auto tokens = golden["tokens"].get<std::vector<std::string>>();
   const auto merges = golden.value("merges", std::vector<std::string>());
   vocabulary.tokens.assign(tokens.begin(), tokens.end());
   vocabulary.merges.assign(merges.begin(), merges.end());
   vocabulary.types = golden["types"].get<std::vector<int32_t>>();
   vocabulary.scores = golden.value("scores", std::vector<float>());
-  return Tokenizer::from_vocabulary(vocabulary);
+  return make(vocabulary);
+}
+
+Result<Tokenizer> build(const json& golden, Vocabulary vocabulary) {
+  return with_lists(golden, std::move(vocabulary), Tokenizer::from_vocabulary);
 }
 
 void expect_ids(const Result<Tokenizer>& tokenizer, const json& ids) {
@@ -126,6 +132,21 @@ TEST(TokenizerKinds, Plamo2TakesTheLeastCost) {
       build(goldens()["plamo2"], {.kind = Kind::plamo2, .special = {.unknown = 0}});
   expect_ids(tokenizer, goldens()["plamo2"]["ids"]);
   expect_round_trips(*tokenizer);
+}
+
+TEST(TokenizerKinds, SomeHaveATokenizerJson) {
+  const auto json_of = [](const char* name, Vocabulary vocabulary) {
+    return with_lists(goldens()[name], std::move(vocabulary), Tokenizer::json_of);
+  };
+  const auto text =
+      json_of("character_bpe", {.kind = Kind::character_bpe, .special = {.unknown = 3}});
+  ASSERT_TRUE(text.has_value()) << text.error().message();
+  expect_ids(Tokenizer::from_json(*text, {}), goldens()["character_bpe"]["ids"]);
+  for (const auto& [name, kind] :
+       {std::pair("bert", Kind::word_piece), {"rwkv", Kind::rwkv}, {"plamo2", Kind::plamo2}}) {
+    EXPECT_THAT(json_of(name, {.kind = kind}).error().message(),
+                HasSubstr("the kind '" + std::string(name) + "'"));
+  }
 }
 
 TEST(TokenizerKinds, BrokenVocabulariesAreErrors) {

@@ -143,7 +143,7 @@ TEST(Tokenizer, AVocabularyAsTokenizerJsonGivesTheSameTokens) {
   OwnedVocabulary rwkv = small_vocabulary();
   rwkv.vocabulary.kind = Vocabulary::Kind::rwkv;
   (void)rwkv.build();
-  EXPECT_THAT(Tokenizer::json_of(rwkv.vocabulary).error().message(), HasSubstr("Only byte-level"));
+  EXPECT_THAT(Tokenizer::json_of(rwkv.vocabulary).error().message(), HasSubstr("the kind 'rwkv'"));
 }
 
 TEST(Tokenizer, TokenizerJsonSaysWhatTextsBeginAndEndWith) {

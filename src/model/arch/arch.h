@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "formats/gguf.h"
+#include "model/arch/decoder.h"
 #include "model/hf_model.h"
 #include "model/source.h"
 #include "model/spec.h"
@@ -25,6 +26,9 @@ struct Architecture {
   std::span<const std::string_view> keys;  // it reads or may ignore, besides decoder.h's
   HfLayout layout;
   GgufRows gguf_rows = {};
+  // How folders that Weft writes have gate and up of all experts in one tensor; none: each in one
+  // of its own.
+  std::optional<FusedRows> fuses_experts = {};
 };
 
 // The one that config.json names; an error where it is not supported.

@@ -12,6 +12,7 @@ constexpr std::string_view kKeys[] = {"swiglu.alpha", "swiglu.limit"};
 constexpr HfName kFields[] = {{"swiglu.alpha", "swiglu_alpha"},
                               {"swiglu.limit", "swiglu_limit"},
                               {"rope.scaling.original_context_length", "initial_context_length"},
+                              {"expert_feed_forward_length", "intermediate_size"},
                               {"", "experts_per_token"}};
 constexpr HfName kTensors[] = {
     {"blk.{}.post_attention_norm", "model.layers.{}.post_attention_layernorm"},
@@ -54,6 +55,7 @@ constinit const Architecture kGptOss{
     .hf = kNames,
     .read = read,
     .keys = kKeys,
-    .layout = {.fields = kFields, .tensors = kTensors, .transposed = kTransposed}};
+    .layout = {.fields = kFields, .tensors = kTensors, .transposed = kTransposed},
+    .fuses_experts = FusedRows::kAlternating};
 
 }  // namespace weft::model

@@ -14,6 +14,11 @@ constexpr HfName kFields[] = {{"embedding_scale", "embedding_multiplier"},
                               {"logit_scale", "logits_scaling"}};
 
 constexpr std::string_view kMoeNames[] = {"GraniteMoeForCausalLM"};
+constexpr HfName kMoeFields[] = {{"embedding_scale", "embedding_multiplier"},
+                                 {"residual_scale", "residual_multiplier"},
+                                 {"attention.scale", "attention_multiplier"},
+                                 {"logit_scale", "logits_scaling"},
+                                 {"expert_feed_forward_length", "intermediate_size"}};
 constexpr HfName kMoeTensors[] = {
     {"blk.{}.ffn_gate_inp", "model.layers.{}.block_sparse_moe.router.layer"},
     {"blk.{}.ffn_gate_up_exps", "model.layers.{}.block_sparse_moe.input_linear"},
@@ -42,7 +47,8 @@ constinit const Architecture kGraniteMoe{.gguf = "granitemoe",
                                          .hf = kMoeNames,
                                          .read = read,
                                          .keys = kKeys,
-                                         .layout = {.fields = kFields, .tensors = kMoeTensors},
-                                         .gguf_rows = {.permutes_qk = true}};
+                                         .layout = {.fields = kMoeFields, .tensors = kMoeTensors},
+                                         .gguf_rows = {.permutes_qk = true},
+                                         .fuses_experts = FusedRows::kHalves};
 
 }  // namespace weft::model

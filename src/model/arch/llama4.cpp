@@ -152,6 +152,7 @@ constinit const Architecture kLlama4{.gguf = "llama4",
                                                 .tensors = kTensors,
                                                 .ignored_tensors = kIgnored,
                                                 .transposed = kTransposed,
-                                                .text_part = "language_model.model."}};
+                                                .text_part = "language_model.model."},
+                                     .fuses_experts = FusedRows::kHalves};
 
 }  // namespace weft::model

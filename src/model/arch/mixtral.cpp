@@ -6,7 +6,8 @@ namespace weft::model {
 namespace {
 
 constexpr std::string_view kNames[] = {"MixtralForCausalLM"};
-constexpr HfName kFields[] = {{"", "router_jitter_noise"}};  // of training
+constexpr HfName kFields[] = {{"expert_feed_forward_length", "intermediate_size"},
+                              {"", "router_jitter_noise"}};  // of training
 constexpr HfName kTensors[] = {
     {"blk.{}.ffn_gate_inp", "model.layers.{}.block_sparse_moe.gate"},
     {"blk.{}.ffn_gate.{}", "model.layers.{}.block_sparse_moe.experts.{}.w1"},

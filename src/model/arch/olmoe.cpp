@@ -7,7 +7,9 @@ namespace {
 
 constexpr std::string_view kNames[] = {"OlmoeForCausalLM"};
 constexpr std::string_view kKeys[] = {"expert_weights_norm"};
-constexpr HfName kFields[] = {{"expert_weights_norm", "norm_topk_prob"}};
+constexpr HfName kFields[] = {{"expert_weights_norm", "norm_topk_prob"},
+                              {"expert_count", "num_experts"},
+                              {"expert_feed_forward_length", "intermediate_size"}};
 
 Result<ModelSpec> read(Source& source) {
   WEFT_ASSIGN(const bool normalized, source.flag_or("expert_weights_norm", false));

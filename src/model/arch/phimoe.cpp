@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kNames[] = {"PhimoeForCausalLM", "PhiMoEForCausalLM"};
 constexpr std::string_view kKeys[] = {"router_jitter"};
 constexpr HfName kFields[] = {{"router_jitter", "router_jitter_noise"},
+                              {"expert_feed_forward_length", "intermediate_size"},
                               {"", "input_jitter_noise"},  // of training
                               {"", "lm_head_bias"}};
 constexpr HfName kTensors[] = {

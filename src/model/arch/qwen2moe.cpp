@@ -12,6 +12,7 @@ constexpr std::string_view kKeys[] = {"uses_sliding_window", "expert_weights_nor
 constexpr HfName kFields[] = {
     {"uses_sliding_window", "use_sliding_window"},
     {"expert_weights_norm", "norm_topk_prob"},
+    {"expert_count", "num_experts"},
     {"expert_shared_feed_forward_length", "shared_expert_intermediate_size"},
     {"", "max_window_layers"},    // layer_types says which
     {"", "decoder_sparse_step"},  // which layers have routers

@@ -33,6 +33,7 @@ constexpr HfName kFields[] = {
     {"full_attention_interval", "full_attention_interval"},
     {"attention.output_gate", "attn_output_gate"},
     {"expert_weights_norm", "norm_topk_prob"},
+    {"expert_count", "num_experts"},
     {"expert_shared_feed_forward_length", "shared_expert_intermediate_size"},
     {"", "decoder_sparse_step"},  // which layers have routers
     {"", "mlp_only_layers"},      // likewise
@@ -116,7 +117,8 @@ constinit const Architecture kQwen35Moe{.gguf = "qwen35moe",
                                         .read = read_sparse,
                                         .keys = kKeys,
                                         .layout = kLayout,
-                                        .gguf_rows = {.norm_offset = 1, .deals_v_heads = true}};
+                                        .gguf_rows = {.norm_offset = 1, .deals_v_heads = true},
+                                        .fuses_experts = FusedRows::kHalves};
 
 constinit const Architecture kQwen3Next{.gguf = "qwen3next",
                                         .hf = kNextNames,

@@ -9,6 +9,7 @@ constexpr std::string_view kNames[] = {"Qwen3MoeForCausalLM"};
 constexpr std::string_view kKeys[] = {"uses_sliding_window", "expert_weights_norm"};
 constexpr HfName kFields[] = {{"uses_sliding_window", "use_sliding_window"},
                               {"expert_weights_norm", "norm_topk_prob"},
+                              {"expert_count", "num_experts"},
                               {"", "max_window_layers"},    // layer_types says which
                               {"", "decoder_sparse_step"},  // which layers have routers
                               {"", "mlp_only_layers"}};
