@@ -8,7 +8,7 @@
 
 namespace weft::kernels {
 
-constexpr uint32_t kLanes = 64;
+constexpr uint32_t kLanes = 128;
 
 Dispatch route(gpu::Device& device, const Route& shape, const RouteBuffers& buffers) {
   CHECK(shape.experts <= kMaxRouteExperts && shape.used <= kMaxRouteUsed);

@@ -1,11 +1,11 @@
-//! The experts of each row, by the logits of its router: the largest, found one after the other.
+//! The experts of each row, by the logits of its router: those that the fewest come before, which lanes count side by
+//! side.
 //! A score is exp(logit - largest), or the sigmoid of the logit; it is divided by the sum of the chosen ones' if
 //! NORMALIZED, else, where scores are exponentials, by the sum of all.
 //! If SPARSE, a score is that of the softmax over experts that are left and near: within p.reach of the chosen one,
 //! relative to the larger of its logit and their own magnitude.
 //! grid: x: a row, folded past 65535 rows
 //! import: workgroup_sum
-//! import: best_of_workgroup
 //! import: expert_choice
 
 override WG: u32;
@@ -25,15 +25,26 @@ var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> logits: array<f32>;               // [rows, experts]
 @group(0) @binding(1) var<storage, read_write> choices: array<Choice>;  // [rows, used]
 
-var<workgroup> left: array<f32, MAX_EXPERTS>;  // logits of experts that are not chosen yet
-var<workgroup> chosen: array<Choice, MAX_USED>;
+var<workgroup> of_row: array<f32, MAX_EXPERTS>;  // logits
+var<workgroup> ranks: array<u32, MAX_EXPERTS>;
+var<workgroup> chosen: array<Choice, MAX_USED>;  // with their logits
 
-// Of the experts that are left, a lane's share: the sum of exp(logit - most) over those near.
-fn sum_of_near(most: f32, first: u32) -> f32 {
+// How many experts come before one: those of larger logits, and earlier ones of equal logits.
+fn rank_of(expert: u32) -> u32 {
+  let own = of_row[expert];
+  var rank = 0u;
+  for (var i = 0u; i < expert; i++) { rank += u32(of_row[i] >= own); }
+  for (var i = expert + 1u; i < p.experts; i++) { rank += u32(of_row[i] > own); }
+  return rank;
+}
+
+// Of the experts that are left for the n-th choice, a lane's share: the sum of exp(logit - most) over those near.
+fn sum_of_near(n: u32, first: u32) -> f32 {
+  let most = chosen[n].weight;
   var sum = 0.0;
   for (var i = first; i < p.experts; i += WG) {
-    let is_near = most - left[i] <= p.reach * max(abs(left[i]), most);
-    if (left[i] > kNoCandidate.logit && is_near) { sum += exp(left[i] - most); }
+    let is_near = most - of_row[i] <= p.reach * max(abs(of_row[i]), most);
+    if (ranks[i] >= n && is_near) { sum += exp(of_row[i] - most); }
   }
   return sum;
 }
@@ -47,34 +58,26 @@ fn score(logit: f32, largest: f32) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, lane: Lane) {
   let row = group.x + group.y * groups.x;
   if (row >= p.rows) { return; }
-  for (var i = lane.index; i < p.experts; i += WG) { left[i] = logits[row * p.experts + i]; }
-  for (var n = 0u; n < p.used; n++) {
-    var own = kNoCandidate;
-    for (var i = lane.index; i < p.experts; i += WG) {
-      let candidate = Candidate(i, left[i]);
-      if (comes_before(candidate, own)) { own = candidate; }
-    }
-    let best = best_of_workgroup(own, lane.index);
-    if (lane.index == 0u) {
-      // There are as many experts as are chosen; where logits are no numbers, any will do.
-      let expert = min(best.token, p.experts - 1u);
-      chosen[n] = Choice(expert, left[expert]);
-    }
-    workgroupBarrier();
-    if (SPARSE) {
-      let near = workgroup_sum(sum_of_near(chosen[n].weight, lane.index), lane);
+  for (var i = lane.index; i < p.experts; i += WG) { of_row[i] = logits[row * p.experts + i]; }
+  workgroupBarrier();
+  for (var i = lane.index; i < p.experts; i += WG) {
+    ranks[i] = rank_of(i);
+    if (ranks[i] < p.used) { chosen[ranks[i]] = Choice(i, of_row[i]); }
+  }
+  workgroupBarrier();
+  if (SPARSE) {
+    for (var n = 0u; n < p.used; n++) {
+      let near = workgroup_sum(sum_of_near(n, lane.index), lane);
       if (lane.index == 0u) { choices[row * p.used + n] = Choice(chosen[n].expert, 1.0 / near); }
     }
-    if (lane.index == 0u) { left[chosen[n].expert] = kNoCandidate.logit; }
-    workgroupBarrier();
+    return;
   }
-  if (SPARSE) { return; }
-  let largest = workgroupUniformLoad(&chosen[0]).weight;
+  let largest = chosen[0].weight;
   var sum = 0.0;
   if (NORMALIZED) {
     for (var n = lane.index; n < p.used; n += WG) { sum += score(chosen[n].weight, largest); }
   } else if (!SIGMOID) {
-    for (var i = lane.index; i < p.experts; i += WG) { sum += score(logits[row * p.experts + i], largest); }
+    for (var i = lane.index; i < p.experts; i += WG) { sum += score(of_row[i], largest); }
   }
   sum = workgroup_sum(sum, lane);
   if (!NORMALIZED && SIGMOID) { sum = 1.0; }
