@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "kernels/gen/delta_rule.wgsl.h"
+#include "kernels/make_dispatch.h"
 
 namespace weft::kernels {
 namespace {
@@ -30,26 +31,23 @@ Result<Dispatch> delta_rule(gpu::Device& device, const DeltaRule& shape,
                   .loops = loops};
   // A driver unrolls loops of a known length by itself.
   if (loops == Loops::kKept) variant.renames = {{"i < kQuads", "i < p.quads"}};
-  const gpu::Pipeline pipeline = device.pipeline(compose(variant));
-  const std::array bindings{buffers.sequences, buffers.qkv,    buffers.gates,
-                            buffers.heads,     buffers.states, buffers.y};
   const uint64_t state = uint64_t{shape.v_heads} * shape.k_dim * shape.v_dim;
-  return Dispatch{.label = "delta_rule",
-                  .pipeline = pipeline,
-                  .group = device.bind_group(pipeline, bindings, "delta_rule"),
-                  .immediates = Immediates(DeltaRuleParams{.sequences = 0,
-                                                           .k_heads = shape.k_heads,
-                                                           .v_heads = shape.v_heads,
-                                                           .v_dim = shape.v_dim,
-                                                           .gates_stride = shape.gates_stride,
-                                                           .first_beta = shape.first_beta,
-                                                           .first_alpha = shape.first_alpha,
-                                                           .quads = shape.k_dim / 4}),
-                  .count = Count::kSequences,
-                  .x = {.fixed = shape.v_heads * ceil_div(shape.v_dim, kLanes)},
-                  .y = {.count = Count::kSequences},
-                  .bytes_per_count = 8 * state,
-                  .flops_per_count = 7 * state};
+  return make_dispatch(device, variant,
+                       std::array{buffers.sequences, buffers.qkv, buffers.gates, buffers.heads,
+                                  buffers.states, buffers.y},
+                       DeltaRuleParams{.sequences = 0,
+                                       .k_heads = shape.k_heads,
+                                       .v_heads = shape.v_heads,
+                                       .v_dim = shape.v_dim,
+                                       .gates_stride = shape.gates_stride,
+                                       .first_beta = shape.first_beta,
+                                       .first_alpha = shape.first_alpha,
+                                       .quads = shape.k_dim / 4},
+                       {.count = Count::kSequences,
+                        .x = {.fixed = shape.v_heads * ceil_div(shape.v_dim, kLanes)},
+                        .y = {.count = Count::kSequences},
+                        .bytes_per_count = 8 * state,
+                        .flops_per_count = 7 * state});
 }
 
 }  // namespace weft::kernels

@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "kernels/choose_weight.h"
 #include "kernels/gen/expert_matvec.wgsl.h"
+#include "kernels/make_dispatch.h"
 #include "kernels/matvec/matvec.h"
 #include "kernels/product/product_parts.h"
 
@@ -35,29 +36,27 @@ Dispatch make(gpu::Device& device, const ExpertProduct& product, const Ends& end
                                {"SUM", ends.sums ? 1.0 : 0.0},
                                {"HAS_BIAS", has_bias ? 1.0 : 0.0}}};
   choose_weight(w.format, shader);
-  const gpu::Pipeline pipeline = device.pipeline(compose(shader));
   std::vector<gpu::Binding> bindings{ends.x, ends.y, has_bias ? product.bias : ends.x};
   product.weight.bind(bindings);
   bindings.push_back(product.choices);
   const uint64_t expert_bytes = w.size_bytes / (w.rows / product.n);
-  return {.label = "expert_matvec",
-          .pipeline = pipeline,
-          .group = device.bind_group(pipeline, bindings, "expert_matvec"),
-          .immediates = Immediates(ExpertMatvecParams{.rows = 0,
-                                                      .n = product.n,
-                                                      .k = w.cols,
-                                                      .units = w.units,
-                                                      .y_stride = ends.y_stride,
-                                                      .y_first = ends.y_first,
-                                                      .used = product.used,
-                                                      .first_expert = product.first_expert,
-                                                      .experts = w.rows / product.n}),
-          .count = Count::kRows,
-          .x = {.fixed = ceil_div(product.n, variant.lanes_n * variant.per_lane)},
-          .y = {.count = Count::kRows},
-          .z = {.fixed = ends.sums ? 1 : product.used},
-          .bytes_per_count = product.used * (expert_bytes + uint64_t{4} * (w.cols + product.n)),
-          .flops_per_count = uint64_t{2} * product.used * w.cols * product.n};
+  return make_dispatch(
+      device, shader, bindings,
+      ExpertMatvecParams{.rows = 0,
+                         .n = product.n,
+                         .k = w.cols,
+                         .units = w.units,
+                         .y_stride = ends.y_stride,
+                         .y_first = ends.y_first,
+                         .used = product.used,
+                         .first_expert = product.first_expert,
+                         .experts = w.rows / product.n},
+      {.count = Count::kRows,
+       .x = {.fixed = ceil_div(product.n, variant.lanes_n * variant.per_lane)},
+       .y = {.count = Count::kRows},
+       .z = {.fixed = ends.sums ? 1 : product.used},
+       .bytes_per_count = product.used * (expert_bytes + uint64_t{4} * (w.cols + product.n)),
+       .flops_per_count = uint64_t{2} * product.used * w.cols * product.n});
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 #include <array>
 
 #include "base/check.h"
-#include "kernels/compose.h"
 #include "kernels/gen/expert_tiles.wgsl.h"
+#include "kernels/make_dispatch.h"
 #include "kernels/route/route.h"
 
 namespace weft::kernels {
@@ -22,17 +22,13 @@ uint64_t expert_tiles_bytes(const ExpertTiles& shape, uint32_t rows) {
 Dispatch expert_tiles(gpu::Device& device, const ExpertTiles& shape,
                       const ExpertTilesBuffers& buffers) {
   CHECK(shape.experts <= kMaxRouteExperts);
-  const gpu::Pipeline pipeline = device.pipeline(compose(
-      {.kernel = "expert_tiles", .overrides = {{"TILE", static_cast<double>(shape.tile)}}}));
-  const std::array bindings{buffers.choices, buffers.tiles};
-  return {.label = "expert_tiles",
-          .pipeline = pipeline,
-          .group = device.bind_group(pipeline, bindings, "expert_tiles"),
-          .immediates = Immediates(
-              ExpertTilesParams{.rows = 0, .used = shape.used, .experts = shape.experts}),
-          .count = Count::kRows,
-          .x = {.fixed = shape.experts},
-          .bytes_per_count = uint64_t{4} * shape.used};
+  return make_dispatch(
+      device, {.kernel = "expert_tiles", .overrides = {{"TILE", static_cast<double>(shape.tile)}}},
+      std::array{buffers.choices, buffers.tiles},
+      ExpertTilesParams{.rows = 0, .used = shape.used, .experts = shape.experts},
+      {.count = Count::kRows,
+       .x = {.fixed = shape.experts},
+       .bytes_per_count = uint64_t{4} * shape.used});
 }
 
 }  // namespace weft::kernels

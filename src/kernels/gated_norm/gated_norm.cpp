@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "kernels/compose.h"
 #include "kernels/gen/gated_norm.wgsl.h"
+#include "kernels/make_dispatch.h"
 
 namespace weft::kernels {
 
@@ -16,21 +16,17 @@ Dispatch gated_norm(gpu::Device& device, const GatedNorm& shape, const GatedNorm
     variant.imports.emplace_back("workgroup_sum", "workgroup_sum_subgroup");
   }
   choose_elements(shape.y, variant);
-  const gpu::Pipeline pipeline = device.pipeline(compose(variant));
-  const std::array bindings{buffers.x, buffers.w, buffers.gate, buffers.y};
-  return {.label = "gated_norm",
-          .pipeline = pipeline,
-          .group = device.bind_group(pipeline, bindings, "gated_norm"),
-          .immediates = Immediates(GatedNormParams{.rows = 0,
-                                                   .heads = shape.heads,
-                                                   .dim = shape.dim,
-                                                   .eps = shape.eps,
-                                                   .gate_stride = shape.gate_stride,
-                                                   .first_gate = shape.first_gate}),
-          .count = Count::kRows,
-          .x = {.fixed = shape.heads},
-          .y = {.count = Count::kRows},
-          .bytes_per_count = uint64_t{12} * shape.heads * shape.dim};
+  return make_dispatch(device, variant, std::array{buffers.x, buffers.w, buffers.gate, buffers.y},
+                       GatedNormParams{.rows = 0,
+                                       .heads = shape.heads,
+                                       .dim = shape.dim,
+                                       .eps = shape.eps,
+                                       .gate_stride = shape.gate_stride,
+                                       .first_gate = shape.first_gate},
+                       {.count = Count::kRows,
+                        .x = {.fixed = shape.heads},
+                        .y = {.count = Count::kRows},
+                        .bytes_per_count = uint64_t{12} * shape.heads * shape.dim});
 }
 
 }  // namespace weft::kernels

@@ -4,8 +4,8 @@
 #include <array>
 #include <bit>
 
-#include "kernels/compose.h"
 #include "kernels/gen/qk_norm.wgsl.h"
+#include "kernels/make_dispatch.h"
 
 namespace weft::kernels {
 
@@ -17,22 +17,18 @@ Dispatch qk_norm(gpu::Device& device, const QkNorm& shape, const QkNormBuffers& 
   if (sum == WorkgroupSum::kSubgroup) {
     variant.imports.emplace_back("workgroup_sum", "workgroup_sum_subgroup");
   }
-  const gpu::Pipeline pipeline = device.pipeline(compose(variant));
-  const std::array bindings{buffers.w, buffers.x};
-  return {.label = "qk_norm",
-          .pipeline = pipeline,
-          .group = device.bind_group(pipeline, bindings, "qk_norm"),
-          .immediates = Immediates(QkNormParams{.rows = 0,
-                                                .row_width = shape.row_width,
-                                                .q_parts = shape.q_parts,
-                                                .q_size = shape.q_size,
-                                                .k_size = shape.k_size,
-                                                .eps = shape.eps}),
-          .count = Count::kRows,
-          .x = {.fixed = shape.q_parts + shape.k_parts},
-          .y = {.count = Count::kRows},
-          .bytes_per_count =
-              uint64_t{8} * (shape.q_parts * shape.q_size + shape.k_parts * shape.k_size)};
+  return make_dispatch(device, variant, std::array{buffers.w, buffers.x},
+                       QkNormParams{.rows = 0,
+                                    .row_width = shape.row_width,
+                                    .q_parts = shape.q_parts,
+                                    .q_size = shape.q_size,
+                                    .k_size = shape.k_size,
+                                    .eps = shape.eps},
+                       {.count = Count::kRows,
+                        .x = {.fixed = shape.q_parts + shape.k_parts},
+                        .y = {.count = Count::kRows},
+                        .bytes_per_count = uint64_t{8} * (shape.q_parts * shape.q_size +
+                                                          shape.k_parts * shape.k_size)});
 }
 
 }  // namespace weft::kernels

@@ -3,8 +3,8 @@
 #include <array>
 
 #include "base/checked.h"
-#include "kernels/compose.h"
 #include "kernels/gen/row_gate.wgsl.h"
+#include "kernels/make_dispatch.h"
 
 namespace weft::kernels {
 
@@ -13,16 +13,13 @@ constexpr uint32_t kLanes = 256;
 Dispatch row_gate(gpu::Device& device, const RowGate& shape, const RowGateBuffers& buffers) {
   Variant variant{.kernel = "row_gate", .overrides = {{"WG", kLanes}}};
   choose_elements(shape.x, variant);
-  const gpu::Pipeline pipeline = device.pipeline(compose(variant));
-  const std::array bindings{buffers.logits, buffers.x};
-  return {.label = "row_gate",
-          .pipeline = pipeline,
-          .group = device.bind_group(pipeline, bindings, "row_gate"),
-          .immediates = Immediates(RowGateParams{.rows = 0, .cols = shape.cols}),
-          .count = Count::kRows,
-          .x = {.fixed = ceil_div(shape.cols, kLanes)},
-          .y = {.count = Count::kRows},
-          .bytes_per_count = (shape.x == Elements::kF32 ? uint64_t{8} : 4) * shape.cols};
+  return make_dispatch(
+      device, variant, std::array{buffers.logits, buffers.x},
+      RowGateParams{.rows = 0, .cols = shape.cols},
+      {.count = Count::kRows,
+       .x = {.fixed = ceil_div(shape.cols, kLanes)},
+       .y = {.count = Count::kRows},
+       .bytes_per_count = (shape.x == Elements::kF32 ? uint64_t{8} : 4) * shape.cols});
 }
 
 }  // namespace weft::kernels

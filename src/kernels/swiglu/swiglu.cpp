@@ -4,8 +4,8 @@
 
 #include "base/check.h"
 #include "base/checked.h"
-#include "kernels/compose.h"
 #include "kernels/gen/swiglu.wgsl.h"
+#include "kernels/make_dispatch.h"
 
 namespace weft::kernels {
 
@@ -22,18 +22,15 @@ Dispatch swiglu(gpu::Device& device, const Swiglu& shape, const SwigluBuffers& b
       .overrides = {
           {"WG", kLanes}, {"GATED", shape.gated ? 1.0 : 0.0}, {"WEIGHED", is_weighed ? 1.0 : 0.0}}};
   choose_elements(shape.y, variant);
-  const gpu::Pipeline pipeline = device.pipeline(compose(variant));
-  const std::array bindings{buffers.gate_up, buffers.y,
-                            is_weighed ? buffers.choices : buffers.gate_up};
-  return {.label = "swiglu",
-          .pipeline = pipeline,
-          .group = device.bind_group(pipeline, bindings, "swiglu"),
-          .immediates = Immediates(SwigluParams{.rows = 0, .quads = shape.cols / 4}),
-          .count = Count::kRows,
-          .x = {.fixed = ceil_div(shape.cols / 4, kLanes)},
-          .y = {.count = Count::kRows, .fixed = shape.rows_each},
-          .bytes_per_count =
-              (shape.y == Elements::kF32 ? uint64_t{12} : 10) * shape.cols * shape.rows_each};
+  return make_dispatch(
+      device, variant,
+      std::array{buffers.gate_up, buffers.y, is_weighed ? buffers.choices : buffers.gate_up},
+      SwigluParams{.rows = 0, .quads = shape.cols / 4},
+      {.count = Count::kRows,
+       .x = {.fixed = ceil_div(shape.cols / 4, kLanes)},
+       .y = {.count = Count::kRows, .fixed = shape.rows_each},
+       .bytes_per_count =
+           (shape.y == Elements::kF32 ? uint64_t{12} : 10) * shape.cols * shape.rows_each});
 }
 
 }  // namespace weft::kernels
