@@ -149,6 +149,13 @@ static_assert(sizeof(BlockIQ1_S) == 50 && sizeof(BlockIQ1_M) == 56);
 static_assert(sizeof(BlockIQ2_XXS) == 66 && sizeof(BlockIQ2_XS) == 74 && sizeof(BlockIQ2_S) == 82);
 static_assert(sizeof(BlockIQ3_XXS) == 98 && sizeof(BlockIQ3_S) == 110);
 
+// The scale of a group of 32 elements, -32 to 31.
+[[nodiscard]] constexpr int scale_of_group(const BlockIQ4_XS& block, size_t group) {
+  const int low = (block.scales_low[group / 2] >> (4 * (group % 2))) & 15;
+  const int high = (block.scales_high[group / 4] >> (2 * (group % 4))) & 3;
+  return (low | high << 4) - 32;
+}
+
 // The eight scales and eight minima of a Q4_K or Q5_K block, 0 to 63. Groups 0 to 3 own the low six
 // bits of bytes 0 to 3 (scale) and 4 to 7 (min); groups 4 to 7 have their low four bits in bytes 8
 // to 11 (scale low, min high) and their high two in the top of bytes 0 to 3 and 4 to 7.

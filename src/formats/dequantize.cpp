@@ -145,10 +145,8 @@ void decode(const BlockIQ4_NL& b, float* out) {
 
 void decode(const BlockIQ4_XS& b, float* out) {
   const float d = half_to_float(b.d);
-  for (int g = 0; g < 8; ++g) {
-    const int low = (b.scales_low[g / 2] >> (4 * (g % 2))) & 15;
-    const int high = (b.scales_high[g / 4] >> (2 * (g % 4))) & 3;
-    const float scale = d * static_cast<float>((low | high << 4) - 32);
+  for (size_t g = 0; g < 8; ++g) {
+    const float scale = d * static_cast<float>(scale_of_group(b, g));
     decode_levels(b.qs + 16 * g, 16, kIQ4Levels, scale, out + 32 * g);
   }
 }

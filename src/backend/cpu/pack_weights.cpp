@@ -1,5 +1,6 @@
 #include "backend/cpu/pack_weights.h"
 
+#include <cmath>
 #include <cstring>
 
 #undef HWY_TARGET_INCLUDE
@@ -8,8 +9,10 @@
 #include <hwy/highway.h>
 
 #include "backend/cpu/source_k-inl.h"
+#include "backend/cpu/source_levels-inl.h"
 #include "backend/cpu/source_q4_q5-inl.h"
 #include "backend/cpu/source_q8-inl.h"
+#include "base/half.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace weft::backend::HWY_NAMESPACE {
@@ -79,6 +82,15 @@ void pack_scales(const formats::BlockQ6_K& block, size_t row, HalfGroupScales& o
   out.d[row] = block.d;
   for (size_t i = 0; i < 16; ++i) out.scales[i][row] = block.scales[i];
 }
+void pack_scales(const formats::BlockIQ4_XS& block, size_t row, GroupScales6& out) {
+  out.d[row] = block.d;
+  for (size_t group = 0; group < 8; ++group) {
+    out.scales[group][row] = static_cast<int8_t>(formats::scale_of_group(block, group));
+  }
+}
+void pack_scales(const formats::BlockMXFP4& block, size_t row, PowerScales& out) {
+  out.d[row] = float_to_bf16(std::ldexp(1.0F, block.e - 128));
+}
 
 // The quants of one block of each row, side by side.
 template <class Source>
@@ -142,6 +154,12 @@ void pack_tile(const SourceRows& rows, std::byte* tile) {
       return pack<SourceQ5_K, PackedQ5_K>(rows, tile);
     case kQ6_K:
       return pack<SourceQ6_K, PackedQ6_K>(rows, tile);
+    case kIQ4_NL:
+      return pack<SourceIQ4_NL, PackedIQ4_NL>(rows, tile);
+    case kIQ4_XS:
+      return pack<SourceIQ4_XS, PackedIQ4_XS>(rows, tile);
+    case kMXFP4:
+      return pack<SourceMXFP4, PackedMXFP4>(rows, tile);
     default:
       return;
   }
@@ -185,6 +203,12 @@ size_t packed_block_bytes(formats::TensorType type) {
       return sizeof(PackedQ5_K);
     case kQ6_K:
       return sizeof(PackedQ6_K);
+    case kIQ4_NL:
+      return sizeof(PackedIQ4_NL);
+    case kIQ4_XS:
+      return sizeof(PackedIQ4_XS);
+    case kMXFP4:
+      return sizeof(PackedMXFP4);
     default:
       return 0;
   }

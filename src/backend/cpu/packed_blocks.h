@@ -38,6 +38,9 @@ struct Quants6 {
   uint32_t nibbles[4][kTileRows];
   uint32_t high[2][kTileRows];  // bits 2 i, 2 i + 1 of byte b: the upper two of 16 h + 4 i + b
 };
+// Numbers of levels (formats/codebooks.h); what is multiplied is the level plus the offset.
+struct QuantsIQ4 : Quants4 {};
+struct QuantsE2M1 : Quants4 {};
 struct Quants8 {
   uint32_t quads[8][kTileRows];
 };
@@ -61,6 +64,14 @@ struct HalfGroupScales {  // of 16 halves of a group: d * scale * q
   int8_t scales[16][kTileRows];
 };
 
+struct GroupScales6 {  // of 8 groups of 32 columns: d * scale * q
+  uint16_t d[kTileRows];
+  int8_t scales[8][kTileRows];
+};
+struct PowerScales {  // of 32 columns: 2^n * q, 2^n as the upper half of a binary32
+  uint16_t d[kTileRows];
+};
+
 // kGroups groups of 32 columns. kOffset is subtracted from each quant.
 template <class ScalesT, class QuantsT, size_t kGroupsT, int32_t kOffsetT>
 struct PackedBlock {
@@ -79,5 +90,8 @@ using PackedQ8_0 = PackedBlock<Scales, Quants8, 1, 128>;
 using PackedQ4_K = PackedBlock<GroupScalesMins, Quants4, 8, 0>;
 using PackedQ5_K = PackedBlock<GroupScalesMins, Quants5, 8, 0>;
 using PackedQ6_K = PackedBlock<HalfGroupScales, Quants6, 8, 32>;
+using PackedIQ4_NL = PackedBlock<Scales, QuantsIQ4, 1, 128>;
+using PackedIQ4_XS = PackedBlock<GroupScales6, QuantsIQ4, 8, 128>;
+using PackedMXFP4 = PackedBlock<PowerScales, QuantsE2M1, 1, 12>;
 
 }  // namespace weft::backend

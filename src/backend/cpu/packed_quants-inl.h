@@ -8,9 +8,12 @@
 #define WEFT_BACKEND_CPU_PACKED_QUANTS_INL_H_
 #endif
 
+#include <array>
+
 #include <hwy/highway.h>
 
 #include "backend/cpu/packed_blocks.h"
+#include "formats/codebooks.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace weft::backend::HWY_NAMESPACE {
@@ -74,6 +77,37 @@ HWY_INLINE void unpack(const Quants8& q, size_t row, VU (&quads)[8]) {
   for (size_t i = 0; i < 8; ++i) quads[i] = load_bits(q.quads[i] + row);
 }
 
+// The levels plus kOffset, as unsigned bytes.
+template <int kOffset>
+constexpr std::array<uint8_t, 16> offset_levels(const std::array<int8_t, 16>& levels) {
+  std::array<uint8_t, 16> moved{};
+  for (size_t i = 0; i < 16; ++i) moved[i] = static_cast<uint8_t>(levels[i] + kOffset);
+  return moved;
+}
+
+// Numbers of levels become the levels.
+HWY_INLINE void look_up(const std::array<uint8_t, 16>& levels, VU (&quads)[8]) {
+  const hn::Repartition<uint8_t, DU> d8;
+  const auto table = hn::LoadDup128(d8, levels.data());
+  for (VU& quad : quads) {
+    quad = hn::BitCast(DU(), hn::TableLookupBytes(table, hn::BitCast(d8, quad)));
+  }
+}
+
+HWY_INLINE void unpack(const QuantsIQ4& q, size_t row, VU (&quads)[8]) {
+  alignas(16) static constexpr auto kLevels =
+      offset_levels<PackedIQ4_NL::kOffset>(formats::kIQ4Levels);
+  unpack_nibbles(q.nibbles, row, quads);
+  look_up(kLevels, quads);
+}
+
+HWY_INLINE void unpack(const QuantsE2M1& q, size_t row, VU (&quads)[8]) {
+  alignas(16) static constexpr auto kLevels =
+      offset_levels<PackedMXFP4::kOffset>(formats::kTwiceE2M1);
+  unpack_nibbles(q.nibbles, row, quads);
+  look_up(kLevels, quads);
+}
+
 HWY_INLINE VF load_halves(const uint16_t* bits) {
   const hn::Rebind<uint16_t, DF> du16;
   const hn::Rebind<hwy::float16_t, DF> df16;
@@ -120,6 +154,25 @@ struct ScaleReader<GroupScalesMins> {
   }
   static HWY_INLINE VF min(const GroupScalesMins& s, size_t group, size_t row) {
     return hn::Neg(hn::Mul(load_halves(s.dmin + row), load_bytes(s.mins[group] + row)));
+  }
+};
+
+template <>
+struct ScaleReader<GroupScales6> {
+  static constexpr size_t kScaleRuns = 1;
+  static constexpr bool kHasMins = false;
+  static HWY_INLINE VF scale(const GroupScales6& s, size_t group, size_t /*run*/, size_t row) {
+    return hn::Mul(load_halves(s.d + row), load_bytes(s.scales[group] + row));
+  }
+};
+
+template <>
+struct ScaleReader<PowerScales> {
+  static constexpr size_t kScaleRuns = 1;
+  static constexpr bool kHasMins = false;
+  static HWY_INLINE VF scale(const PowerScales& s, size_t /*group*/, size_t /*run*/, size_t row) {
+    const auto upper = hn::PromoteTo(DU(), hn::Load(hn::Rebind<uint16_t, DU>(), s.d + row));
+    return hn::BitCast(DF(), hn::ShiftLeft<16>(upper));
   }
 };
 

@@ -127,6 +127,12 @@ void multiply_tile(const PackedTile& tile, const QuantizedActivations& x, Unit u
       return multiply<PackedQ5_K>(tile, x, unit, out);
     case kQ6_K:
       return multiply<PackedQ6_K>(tile, x, unit, out);
+    case kIQ4_NL:
+      return multiply<PackedIQ4_NL>(tile, x, unit, out);
+    case kIQ4_XS:
+      return multiply<PackedIQ4_XS>(tile, x, unit, out);
+    case kMXFP4:
+      return multiply<PackedMXFP4>(tile, x, unit, out);
     default:
       return;
   }

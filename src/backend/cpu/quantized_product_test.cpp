@@ -21,9 +21,10 @@ namespace {
 using formats::TensorType;
 using testing::for_each_instruction_set;
 
-constexpr TensorType kTypes[] = {TensorType::kQ4_0, TensorType::kQ4_1, TensorType::kQ5_0,
-                                 TensorType::kQ5_1, TensorType::kQ8_0, TensorType::kQ4_K,
-                                 TensorType::kQ5_K, TensorType::kQ6_K};
+constexpr TensorType kTypes[] = {TensorType::kQ4_0,   TensorType::kQ4_1, TensorType::kQ5_0,
+                                 TensorType::kQ5_1,   TensorType::kQ8_0, TensorType::kQ4_K,
+                                 TensorType::kQ5_K,   TensorType::kQ6_K, TensorType::kIQ4_NL,
+                                 TensorType::kIQ4_XS, TensorType::kMXFP4};
 
 struct Case {
   SourceRows weights;

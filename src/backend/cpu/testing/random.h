@@ -35,6 +35,8 @@ inline std::vector<size_t> half_offsets(formats::TensorType type) {
       return {offsetof(formats::BlockQ3_K, d)};
     case kQ6_K:
       return {offsetof(formats::BlockQ6_K, d)};
+    case kMXFP4:
+      return {};
     default:
       return {0};
   }
@@ -65,6 +67,9 @@ inline std::vector<std::byte> random_weights(std::mt19937& random, formats::Tens
     for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
     for (size_t block = 0; block < bytes.size(); block += info.block_bytes) {
       for (const size_t offset : half_offsets(type)) put_half(block + offset);
+      if (type == formats::TensorType::kMXFP4) {  // 2^-12 to 2^3
+        bytes[block] = static_cast<std::byte>(116 + random() % 16);
+      }
     }
   }
   return bytes;
