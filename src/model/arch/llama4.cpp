@@ -101,7 +101,7 @@ Result<bool> are_all_alike(const Source& source) {
 
 // The norm has no weights. It comes after RoPE, which leaves the length of a head as it is where
 // all of it is turned: before RoPE it is the same.
-Result<void> add_qk_norm(Source& source, uint32_t layer, LayerSpec& out) {
+Result<void> add_qk_norm(uint32_t layer, const Weight& ones, LayerSpec& out) {
   Attention& attention = out.attention;
   if (attention.rope.dims != attention.head_dim || attention.rope.magnitude != 1) {
     return fail(
@@ -110,8 +110,7 @@ Result<void> add_qk_norm(Source& source, uint32_t layer, LayerSpec& out) {
         layer, attention.rope.dims, attention.head_dim, attention.rope.magnitude);
   }
   attention.qk_norm = QkNorm::kHead;
-  out.attn_q_norm = vector_of_ones(source, attention.head_dim);
-  out.attn_k_norm = out.attn_q_norm;
+  out.attn_q_norm = out.attn_k_norm = ones;
   return {};
 }
 
@@ -125,6 +124,7 @@ Result<ModelSpec> read(Source& source) {
                                                                        .weighs_inputs = true}}));
   WEFT_ASSIGN(const Rules rules, read_rules(source));
   WEFT_ASSIGN(const bool alike, are_all_alike(source));
+  const Weight ones = vector_of_ones(source, spec.layers.front().attention.head_dim);
   for (uint32_t i = 0; i < spec.layers.size(); ++i) {
     WEFT_ASSIGN(const bool does_rotate, rotates(source, i));
     const bool has_rope = alike || does_rotate;
@@ -133,7 +133,7 @@ Result<ModelSpec> read(Source& source) {
     attention.chunked = chunked && rules.chunk < spec.context;
     attention.window = attention.chunked ? rules.chunk : 0;
     if (has_rope) {
-      if (rules.qk_norm) WEFT_TRY(add_qk_norm(source, i, spec.layers[i]));
+      if (rules.qk_norm) WEFT_TRY(add_qk_norm(i, ones, spec.layers[i]));
     } else {
       attention.rope = {.pairs = attention.rope.pairs, .dims = 0};
       attention.temperature = rules.temperature;
