@@ -35,9 +35,10 @@ HWY_INLINE void for_queries(size_t n_queries, const Body& body) {
   call.template operator()<1>();
 }
 
-// Only the first queries ask for what is read later.
-HWY_INLINE BlockPart part_for(const std::byte* data, ptrdiff_t ahead, size_t query) {
-  return {data, query == 0 ? ahead : 0};
+// Of what is asked for while block b is read, by the first queries alone: others would ask again.
+HWY_INLINE LinesAhead lines_ahead(const ChunkBlocks& chunk, size_t b, size_t query, size_t asked) {
+  const size_t bytes = chunk.shape.key_bytes() + chunk.shape.value_bytes();
+  return {query == 0 ? chunk.ahead[b] : chunk.keys[b], bytes, asked};
 }
 
 void score(const ChunkBlocks& chunk, AttentionQuery* queries, size_t n_queries) {
@@ -46,12 +47,12 @@ void score(const ChunkBlocks& chunk, AttentionQuery* queries, size_t n_queries) 
     const size_t at = b * kBlockTokens;
     if (chunk.shape.types.keys == KvType::kF16) {
       for_queries<kManyRegisters ? 8 : 2>(n_queries, [&]<size_t kQueries>(size_t n) HWY_ATTR {
-        score_halves<kQueries>(part_for(chunk.keys[b], chunk.ahead[b], n), chunk.shape, at,
+        score_halves<kQueries>(chunk.keys[b], chunk.shape, at, lines_ahead(chunk, b, n, 0),
                                queries + n);
       });
     } else {
       for_queries<kManyRegisters ? 4 : 2>(n_queries, [&]<size_t kQueries>(size_t n) HWY_ATTR {
-        score_q8<kQueries>(part_for(chunk.keys[b], chunk.ahead[b], n), chunk.shape, at,
+        score_q8<kQueries>(chunk.keys[b], chunk.shape, at, lines_ahead(chunk, b, n, 0),
                            queries + n);
       });
     }
@@ -102,16 +103,16 @@ void weigh_block(const ChunkBlocks& chunk, size_t b, AttentionQuery* queries, si
   const std::byte* const data = chunk.keys[b] + chunk.shape.key_bytes();
   const auto at = static_cast<uint32_t>(b * kBlockTokens);
   for_queries<kLanes == 16 ? 8 : 2>(n_queries, [&]<size_t kQueries>(size_t n) HWY_ATTR {
-    const BlockPart part = part_for(data, chunk.ahead[b], n);
+    LinesAhead ahead = lines_ahead(chunk, b, n, chunk.shape.key_bytes() / 64);
     const auto end_of = [&](size_t i) {  // in this block
       return std::clamp(queries[n + i].tokens, at, at + kBlockTokens) - at;
     };
     uint32_t common = kBlockTokens;
     for (size_t i = 0; i < kQueries; ++i) common = std::min(common, end_of(i));
-    weigh<kQueries, Values>(part, chunk.shape, at, 0, common, queries + n);
+    weigh<kQueries, Values>(data, chunk.shape, at, 0, common, ahead, queries + n);
     for (size_t i = 0; i < kQueries; ++i) {
       if (end_of(i) == common) continue;
-      weigh<1, Values>(part, chunk.shape, at, common, end_of(i), queries + n + i);
+      weigh<1, Values>(data, chunk.shape, at, common, end_of(i), ahead, queries + n + i);
     }
   });
 }
@@ -174,58 +175,12 @@ uint64_t AttentionScratch::size_bytes() const {
 
 namespace {
 
-// Scales the queries, to scratch.
-void begin(const AttentionItem& item, const AttentionScratch& scratch) {
-  const KvShape& shape = item.cache->shape();
-  CHECK(item.pos % kAttentionRows + item.rows <= kAttentionRows);
-  CHECK(item.pos / kBlockTokens < item.blocks.size());
-  CHECK(item.queries() <= scratch.queries.values().size());
-  for (uint32_t n = 0; n < item.queries(); ++n) {
-    const float* q = item.q + n / item.heads * item.stride + n % item.heads * shape.head_dim;
-    const std::span scaled = scratch.q.rows(round_up(shape.head_dim, kQ8Columns)).values(n);
-    const float scale = item.spec->scale_at(item.pos + n / item.heads);
-    for (uint32_t i = 0; i < shape.head_dim; ++i) scaled[i] = q[i] * scale;
-    AttentionQuery& query = scratch.queries.data()[n];
-    query.q = scaled.data();
-    query.quants = scratch.quants.data() + n * shape.q8_groups();
-    query.softcap = item.spec->softcap;
-    if (shape.types.keys == KvType::kF16) continue;
-    std::ranges::fill(scaled.subspan(shape.head_dim), 0.0F);
-    quantize_row(scaled, query.quants, 1);
-  }
-}
-
 uint32_t first_block(const AttentionPiece& piece) {
   return (piece.item->first_chunk() + piece.chunk) * kChunkBlocks;
 }
 
 const std::byte* keys_of(const AttentionItem& item, uint32_t block) {
   return item.cache->keys(item.blocks[block], item.kv_head);
-}
-
-// Sums of a piece, after begin().
-void sum_piece(const AttentionPiece& piece, const std::optional<AttentionPiece>& next,
-               const AttentionScratch& scratch, std::span<WeightedSum> sums) {
-  const AttentionItem& item = *piece.item;
-  const uint32_t first_token = first_block(piece) * kBlockTokens;
-  const uint32_t end_block = item.pos / kBlockTokens + 1;
-  ChunkBlocks blocks{.shape = item.cache->shape(),
-                     .count = std::min(kChunkBlocks, end_block - first_block(piece))};
-  const uint32_t next_blocks = next ? next->item->pos / kBlockTokens + 1 - first_block(*next) : 0;
-  for (uint32_t b = 0; b < blocks.count; ++b) {
-    blocks.keys[b] = keys_of(item, first_block(piece) + b);
-    blocks.ahead[b] =
-        b < next_blocks ? keys_of(*next->item, first_block(*next) + b) - blocks.keys[b] : 0;
-  }
-  for (uint32_t n = 0; n < item.queries(); ++n) {
-    const uint32_t pos = item.pos + n / item.heads;
-    AttentionQuery& query = scratch.queries.data()[n];
-    query.first = std::clamp(item.spec->first_seen(pos), first_token, first_token + kChunkTokens) -
-                  first_token;
-    query.tokens = std::min(pos + 1 - first_token, kChunkTokens);
-    query.sum = &sums[n];
-  }
-  HWY_DYNAMIC_DISPATCH(attend_chunk)(blocks, scratch.queries.data(), item.queries());
 }
 
 // Adds up the sums of an item's chunks, from the first to the last.
@@ -274,14 +229,34 @@ class Total {
 
 }  // namespace
 
+void ready_queries(const AttentionItem& item, const AttentionScratch& scratch) {
+  const KvShape& shape = item.cache->shape();
+  CHECK(item.pos % kAttentionRows + item.rows <= kAttentionRows);
+  CHECK(item.pos / kBlockTokens < item.blocks.size());
+  CHECK(item.queries() <= scratch.queries.values().size());
+  for (uint32_t n = 0; n < item.queries(); ++n) {
+    const float* q = item.q + n / item.heads * item.stride + n % item.heads * shape.head_dim;
+    const std::span scaled = scratch.q.rows(round_up(shape.head_dim, kQ8Columns)).values(n);
+    const float scale = item.spec->scale_at(item.pos + n / item.heads);
+    for (uint32_t i = 0; i < shape.head_dim; ++i) scaled[i] = q[i] * scale;
+    AttentionQuery& query = scratch.queries.data()[n];
+    query.q = scaled.data();
+    query.quants = scratch.quants.data() + n * shape.q8_groups();
+    query.softcap = item.spec->softcap;
+    if (shape.types.keys == KvType::kF16) continue;
+    std::ranges::fill(scaled.subspan(shape.head_dim), 0.0F);
+    quantize_row(scaled, query.quants, 1);
+  }
+}
+
 void attend(const AttentionItem& item, const AttentionScratch& scratch) {
-  begin(item, scratch);
+  ready_queries(item, scratch);
   Total total(item, scratch);
   const std::span of_chunk = scratch.of_chunk.all().first(item.queries());
   for (uint32_t chunk = 0; chunk < item.chunks(); ++chunk) {
     std::optional<AttentionPiece> next;
     if (chunk + 1 < item.chunks()) next = {&item, chunk + 1};
-    sum_piece({&item, chunk}, next, scratch, of_chunk);
+    attend_piece({&item, chunk}, next, scratch, of_chunk);
     total.add(of_chunk);
   }
   total.write();
@@ -289,8 +264,26 @@ void attend(const AttentionItem& item, const AttentionScratch& scratch) {
 
 void attend_piece(const AttentionPiece& piece, const std::optional<AttentionPiece>& next,
                   const AttentionScratch& scratch, std::span<WeightedSum> sums) {
-  begin(*piece.item, scratch);
-  sum_piece(piece, next, scratch, sums);
+  const AttentionItem& item = *piece.item;
+  const uint32_t first_token = first_block(piece) * kBlockTokens;
+  const uint32_t end_block = item.pos / kBlockTokens + 1;
+  ChunkBlocks blocks{.shape = item.cache->shape(),
+                     .count = std::min(kChunkBlocks, end_block - first_block(piece))};
+  const uint32_t next_blocks = next ? next->item->pos / kBlockTokens + 1 - first_block(*next) : 0;
+  for (uint32_t b = 0; b < blocks.count; ++b) {
+    blocks.keys[b] = keys_of(item, first_block(piece) + b);
+    blocks.ahead[b] =
+        b < next_blocks ? keys_of(*next->item, first_block(*next) + b) : blocks.keys[b];
+  }
+  for (uint32_t n = 0; n < item.queries(); ++n) {
+    const uint32_t pos = item.pos + n / item.heads;
+    AttentionQuery& query = scratch.queries.data()[n];
+    query.first = std::clamp(item.spec->first_seen(pos), first_token, first_token + kChunkTokens) -
+                  first_token;
+    query.tokens = std::min(pos + 1 - first_token, kChunkTokens);
+    query.sum = &sums[n];
+  }
+  HWY_DYNAMIC_DISPATCH(attend_chunk)(blocks, scratch.queries.data(), item.queries());
 }
 
 void join_chunks(const AttentionItem& item, std::span<const WeightedSum> sums,

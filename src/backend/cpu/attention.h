@@ -71,13 +71,12 @@ struct AttentionQuery {
   alignas(64) float p[kChunkTokens];  // scores, then their exp
 };
 
-// One KV head's blocks of a chunk, and how many bytes behind each lies one that is read soon; 0:
-// none is.
+// One KV head's blocks of a chunk, and beside each another that is read soon, or itself.
 struct ChunkBlocks {
   const KvShape& shape;
   uint32_t count;
   const std::byte* keys[kChunkBlocks];  // its values are behind them
-  ptrdiff_t ahead[kChunkBlocks];
+  const std::byte* ahead[kChunkBlocks];
 };
 
 // Working memory of one thread.
@@ -101,8 +100,10 @@ struct AttentionPiece {
   uint32_t chunk;
 };
 
-// The same in pieces: sums of one, for each query, while the blocks of `next` are asked for; and
-// then of all of an item's chunks, [chunks, queries].
+// The same in pieces. Scratch is made ready for an item's queries, and pieces of that item follow:
+// sums of one, for each query, while the blocks of `next`, of any item, are asked for. At last the
+// sums of all of the item's chunks, [chunks, queries], are joined.
+void ready_queries(const AttentionItem& item, const AttentionScratch& scratch);
 void attend_piece(const AttentionPiece& piece, const std::optional<AttentionPiece>& next,
                   const AttentionScratch& scratch, std::span<WeightedSum> sums);
 void join_chunks(const AttentionItem& item, std::span<const WeightedSum> sums,

@@ -19,15 +19,25 @@ namespace weft::backend::HWY_NAMESPACE {
 
 constexpr size_t kTokenVectors = kBlockTokens / kLanes;  // of one query's scores of a block
 
-// A block's keys or values of one head. `ahead` bytes behind what is read, that of a block that
-// comes later is asked for; 0 where there is none.
-struct BlockPart {
-  const std::byte* data;
-  ptrdiff_t ahead;
+// A head's part of a block that comes later, asked for line after line: of its first and its second
+// half in turn, as a processor runs further ahead of two pages than of one.
+class LinesAhead {
+ public:
+  // [data, data + bytes), after the first `asked` lines; of a part that does not come, none.
+  HWY_INLINE LinesAhead(const std::byte* data, size_t bytes, size_t asked)
+      : next_(data + asked / 2 * kLine), other_(next_ + bytes / 2) {}
 
-  HWY_INLINE void prefetch(const void* at) const {
-    __builtin_prefetch(static_cast<const std::byte*>(at) + ahead, 0, 2);
+  HWY_INLINE void ask() {
+    __builtin_prefetch(next_, 0, 2);
+    const std::byte* const asked = next_;
+    next_ = other_;
+    other_ = asked + kLine;
   }
+
+ private:
+  static constexpr size_t kLine = 64;
+  const std::byte* next_;
+  const std::byte* other_;
 };
 
 HWY_INLINE VF load_loose_halves(const uint16_t* halves) {
@@ -38,16 +48,16 @@ HWY_INLINE VF load_loose_halves(const uint16_t* halves) {
 
 // p[at + t] = q . key t of the block, for kQueries queries.
 template <size_t kQueries>
-HWY_INLINE void score_halves(const BlockPart& keys, const KvShape& shape, size_t at,
-                             AttentionQuery* queries) {
+HWY_INLINE void score_halves(const std::byte* keys, const KvShape& shape, size_t at,
+                             LinesAhead ahead, AttentionQuery* queries) {
   const DF d;
-  const auto* key = reinterpret_cast<const uint16_t*>(keys.data);
+  const auto* key = reinterpret_cast<const uint16_t*>(keys);
   VF sums[kQueries][kTokenVectors];
   for (auto& row : sums) {
     for (VF& sum : row) sum = hn::Zero(d);
   }
   for (size_t i = 0; i < shape.head_dim; ++i, key += kBlockTokens) {
-    keys.prefetch(key);
+    ahead.ask();
     for (size_t v = 0; v < kTokenVectors; ++v) {
       const VF values = load_halves(key + v * kLanes);
       for (size_t n = 0; n < kQueries; ++n) {
@@ -64,17 +74,17 @@ HWY_INLINE void score_halves(const BlockPart& keys, const KvShape& shape, size_t
 
 // The same: exact sums of products inside a group of columns, times both scales.
 template <size_t kQueries>
-HWY_INLINE void score_q8(const BlockPart& keys, const KvShape& shape, size_t at,
+HWY_INLINE void score_q8(const std::byte* keys, const KvShape& shape, size_t at, LinesAhead ahead,
                          AttentionQuery* queries) {
   using Reader = GroupScales<Q8Keys>::Reader;
-  const auto* group = reinterpret_cast<const Q8Keys*>(keys.data);
+  const auto* group = reinterpret_cast<const Q8Keys*>(keys);
   for (size_t n = 0; n < kQueries; ++n) {
     for (size_t t = 0; t < kBlockTokens; t += kLanes) {
       hn::Store(hn::Zero(DF()), DF(), queries[n].p + at + t);
     }
   }
   for (size_t g = 0; g < shape.q8_groups(); ++g, ++group) {
-    keys.prefetch(group->scales.d);
+    ahead.ask();
     for (size_t token = 0; token < kBlockTokens; token += kVectors * kLanes) {
       VI high[kQueries][kVectors], low[kQueries][kVectors];
       for (size_t n = 0; n < kQueries; ++n) {
@@ -82,8 +92,8 @@ HWY_INLINE void score_q8(const BlockPart& keys, const KvShape& shape, size_t at,
       }
       for (size_t quad = 0; quad < kQ8Columns / 4; ++quad) {
         const uint32_t* const quants = group->quants[0].quads[quad] + token;
-        keys.prefetch(quants);
-        if constexpr (kVectors == 2) keys.prefetch(quants + kLanes);
+        ahead.ask();
+        if constexpr (kVectors == 2) ahead.ask();
         VI key[kVectors];
         for (size_t v = 0; v < kVectors; ++v) {
           key[v] = hn::BitCast(DI(), load_bits(quants + v * kLanes));
@@ -115,7 +125,8 @@ HWY_INLINE void score_q8(const BlockPart& keys, const KvShape& shape, size_t at,
 // Values of a block as a weighted sum wants them: columns [i, i + ...) of token t times the token's
 // weights.
 struct HalfValues {
-  const uint16_t* values;  // [kBlockTokens, dim]
+  static constexpr size_t kTokensOfLine = 1;  // 32 columns of so many tokens are 64 bytes
+  const uint16_t* values;                     // [kBlockTokens, dim]
   size_t dim;
 
   HWY_INLINE HalfValues(const std::byte* data, const KvShape& shape)
@@ -129,6 +140,7 @@ struct HalfValues {
 };
 
 struct Q8GroupValues {
+  static constexpr size_t kTokensOfLine = 2;
   const Q8Values* groups;
 
   HWY_INLINE Q8GroupValues(const std::byte* data, const KvShape& /*shape*/)
@@ -151,7 +163,7 @@ struct Q8GroupValues {
 // sum[i] += p[at + t] * value[t][i] for t in [first, end) of the block, one after the other, for
 // kVectors vectors of columns from i on.
 template <size_t kQueries, size_t kColumnVectors, class Values>
-HWY_INLINE void weigh_columns(const Values& values, const BlockPart& part, size_t i, size_t at,
+HWY_INLINE void weigh_columns(const Values& values, LinesAhead& ahead, size_t i, size_t at,
                               size_t first, size_t end, AttentionQuery* queries) {
   const DF d;
   alignas(64) float memory[kQueries][kBlockTokens];
@@ -164,7 +176,7 @@ HWY_INLINE void weigh_columns(const Values& values, const BlockPart& part, size_
     }
   }
   for (size_t t = first; t < end; ++t) {
-    part.prefetch(values.at(t, i));
+    if (t % Values::kTokensOfLine == 0) ahead.ask();
     for (size_t v = 0; v < kColumnVectors; ++v) {
       const VF value = values.load(t, i + v * kLanes);
       for (size_t n = 0; n < kQueries; ++n) {
@@ -181,16 +193,16 @@ HWY_INLINE void weigh_columns(const Values& values, const BlockPart& part, size_
 
 // For all columns: as many at once as keep the registers busy.
 template <size_t kQueries, class Values>
-HWY_INLINE void weigh(const BlockPart& part, const KvShape& shape, size_t at, size_t first,
-                      size_t end, AttentionQuery* queries) {
+HWY_INLINE void weigh(const std::byte* data, const KvShape& shape, size_t at, size_t first,
+                      size_t end, LinesAhead& ahead, AttentionQuery* queries) {
   constexpr size_t kAtOnce = kLanes == 4 ? 16 : 32;
-  const Values values(part.data, shape);
+  const Values values(data, shape);
   size_t i = 0;
   for (; i + kAtOnce <= shape.padded_dim(); i += kAtOnce) {
-    weigh_columns<kQueries, kAtOnce / kLanes>(values, part, i, at, first, end, queries);
+    weigh_columns<kQueries, kAtOnce / kLanes>(values, ahead, i, at, first, end, queries);
   }
   for (; i < shape.padded_dim(); i += kHeadPadding) {
-    weigh_columns<kQueries, kHeadPadding / kLanes>(values, part, i, at, first, end, queries);
+    weigh_columns<kQueries, kHeadPadding / kLanes>(values, ahead, i, at, first, end, queries);
   }
 }
 

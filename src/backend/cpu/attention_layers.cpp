@@ -118,15 +118,18 @@ void AttentionLayers::run(uint32_t layer, const StepRows& step, const Rows& q, c
   sums_of_.clear();
   pieces_.clear();
   for (uint32_t i = 0; i < n_items; ++i) items_.push_back(item(layer, step, i, q, out));
-  if (!plan_pieces(kv_heads)) {
+  if (!plan_pieces()) {
     return pool_.run(n_items,
                      [&](uint32_t i, uint32_t thread) { attend(items_[i], scratch_[thread]); });
   }
   const auto n_pieces = narrow<uint32_t>(pieces_.size());
   const uint32_t tasks = std::min(n_pieces, pool_.threads() * kTasksPerThread);
   pool_.run(tasks, [&](uint32_t task, uint32_t thread) {
+    const auto first = narrow<uint32_t>(uint64_t{n_pieces} * task / tasks);
     const auto end = narrow<uint32_t>(uint64_t{n_pieces} * (task + 1) / tasks);
-    for (auto i = narrow<uint32_t>(uint64_t{n_pieces} * task / tasks); i < end; ++i) {
+    for (uint32_t i = first; i < end; ++i) {
+      const AttentionItem* const item = pieces_[i].item;
+      if (i == first || item != pieces_[i - 1].item) ready_queries(*item, scratch_[thread]);
       std::optional<AttentionPiece> next;
       if (i + 1 < n_pieces) next = pieces_[i + 1];
       attend_piece(pieces_[i], next, scratch_[thread], sums_of(pieces_[i]));
@@ -137,8 +140,8 @@ void AttentionLayers::run(uint32_t layer, const StepRows& step, const Rows& q, c
   });
 }
 
-// Where threads share the chunks of an item: pieces_, neighbours in memory side by side.
-bool AttentionLayers::plan_pieces(uint32_t kv_heads) {
+// Where threads share the chunks of an item: pieces_, those of an item side by side.
+bool AttentionLayers::plan_pieces() {
   if (items_.size() >= pool_.threads() * kEnoughItems) return false;
   size_t n_sums = 0;
   for (const AttentionItem& item : items_) {
@@ -146,12 +149,8 @@ bool AttentionLayers::plan_pieces(uint32_t kv_heads) {
     n_sums += size_t{item.chunks()} * item.queries();
   }
   if (n_sums > sums_.all().size()) return false;
-  for (size_t first = 0; first < items_.size(); first += kv_heads) {
-    for (uint32_t chunk = 0; chunk < items_[first].chunks(); ++chunk) {
-      for (uint32_t head = 0; head < kv_heads; ++head) {
-        pieces_.push_back({&items_[first + head], chunk});
-      }
-    }
+  for (const AttentionItem& item : items_) {
+    for (uint32_t chunk = 0; chunk < item.chunks(); ++chunk) pieces_.push_back({&item, chunk});
   }
   return pieces_.size() > items_.size();
 }

@@ -35,7 +35,7 @@ class AttentionLayers {
  private:
   [[nodiscard]] AttentionItem item(uint32_t layer, const StepRows& step, uint32_t index,
                                    const Rows& q, const Rows& out) const;
-  [[nodiscard]] bool plan_pieces(uint32_t kv_heads);
+  [[nodiscard]] bool plan_pieces();
   [[nodiscard]] std::span<WeightedSum> sums_of(const AttentionPiece& piece) const;
 
   const model::ModelSpec& spec_;

@@ -92,6 +92,7 @@ struct Case {
     std::vector<float> out;
     const AttentionItem at = item(kv_head, pos, rows, out);
     const WeightedSums sums(size_t{at.chunks()} * at.queries(), shape().padded_dim());
+    ready_queries(at, scratch);
     for (uint32_t chunk = at.chunks(); chunk-- > 0;) {
       const AttentionPiece next{&at, 0};
       attend_piece({&at, chunk}, next, scratch,
