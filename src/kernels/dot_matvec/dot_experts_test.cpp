@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 
 #include "kernels/dot_matvec/dot_matvec.h"
@@ -133,7 +134,7 @@ class DotExpertsTest : public ProductTest {
   // Narrower than a subgroup, a whole one, and several that share K.
   std::vector<DotMatvecVariant> variants() {
     const gpu::AdapterInfo& info = device().info();
-    return {{1, 1, info.subgroup_min / 2, 6, 1, XPlace::kWorkgroup},
+    return {{1, 1, std::max(info.subgroup_min / 2, 4U), 6, 1, XPlace::kWorkgroup},
             {1, 2, info.subgroup_max, 2, 3, XPlace::kWorkgroup},
             {1, 3, 2 * info.subgroup_max, 1, 2, XPlace::kStorage}};
   }
