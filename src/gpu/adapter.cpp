@@ -7,6 +7,7 @@
 #include <cctype>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <tuple>
 
 #include <spdlog/spdlog.h>
@@ -15,6 +16,8 @@
 
 namespace weft::gpu {
 namespace {
+
+constexpr const char* kWithout = "WEFT_GPU_WITHOUT";  // features, comma-separated
 
 // While it lives, what libraries print to stderr goes to the debug log: Dawn and the Vulkan loader
 // warn about drivers that are not there and limits that nobody asked for. The same happens to what
@@ -101,6 +104,11 @@ std::string api_of(WGPUBackendType type) {
     default:
       return "webgpu";
   }
+}
+
+bool has_packed_dots(WGPUInstance instance) {
+  return wgpuInstanceHasWGSLLanguageFeature(
+             instance, WGPUWGSLLanguageFeatureName_Packed4x8IntegerDotProduct) != 0;
 }
 
 Limits limits_of(WGPUAdapter adapter) {
@@ -191,6 +199,7 @@ AdapterInfo describe(std::shared_ptr<const AdapterState> state) {
                      .limits = limits_of(adapter),
                      .has_f16 = has(WGPUFeatureName_ShaderF16),
                      .has_subgroups = has(WGPUFeatureName_Subgroups),
+                     .has_packed_dots = has_packed_dots(state->instance.get()),
                      .has_timestamps = has(WGPUFeatureName_TimestampQuery),
                      .has_timestamps_in_passes =
                          has(WGPUFeatureName_ChromiumExperimentalTimestampQueryInsidePasses),
@@ -205,6 +214,29 @@ AdapterInfo describe(std::shared_ptr<const AdapterState> state) {
   wgpuAdapterPropertiesSubgroupMatrixConfigsFreeMembers(matrices);
   wgpuAdapterInfoFreeMembers(info);
   return result;
+}
+
+// Takes features that `names` has, "matrix-units,f16", away.
+Result<void> take_away(std::string_view names, AdapterInfo& info) {
+  while (!names.empty()) {
+    const std::string_view name = names.substr(0, names.find(','));
+    names.remove_prefix(std::min(name.size() + 1, names.size()));
+    if (name == "matrix-units") {
+      info.matrix_configs.clear();
+    } else if (name == "f16") {
+      info.has_f16 = false;
+    } else if (name == "packed-dots") {
+      info.has_packed_dots = false;
+    } else if (name == "subgroups") {
+      info.has_subgroups = false;
+      info.subgroup_min = info.subgroup_max = 0;
+      info.matrix_configs.clear();
+    } else {
+      return fail("{} names '{}'; it may name matrix-units, packed-dots, f16 and subgroups.",
+                  kWithout, name);
+    }
+  }
+  return {};
 }
 
 bool same_adapter(const AdapterInfo& a, const AdapterInfo& b) {
@@ -247,6 +279,7 @@ std::string_view name_of(MatrixType type) {
 
 Result<std::vector<AdapterInfo>> list_adapters() {
   const QuietStderr quiet;
+  const char* const without = std::getenv(kWithout);
   const std::array<WGPURequestAdapterOptions, 3> wishes{
       WGPURequestAdapterOptions{.powerPreference = WGPUPowerPreference_HighPerformance},
       WGPURequestAdapterOptions{.powerPreference = WGPUPowerPreference_LowPower},
@@ -262,6 +295,7 @@ Result<std::vector<AdapterInfo>> list_adapters() {
         Handle<WGPUInstanceImpl>(instance.get()), std::move(adapter)));
     const bool known = std::ranges::any_of(
         adapters, [&](const AdapterInfo& other) { return same_adapter(info, other); });
+    if (without != nullptr) WEFT_TRY(take_away(without, info));
     if (!known) adapters.push_back(std::move(info));
   }
   std::ranges::stable_partition(

@@ -51,6 +51,7 @@ struct AdapterInfo {
   Limits limits;
   bool has_f16 = false;
   bool has_subgroups = false;
+  bool has_packed_dots = false;  // dot4I8Packed, perhaps spelled out where there is no such unit
   bool has_timestamps = false;
   bool has_timestamps_in_passes = false;  // between dispatches, not around passes only
   uint32_t subgroup_min = 0;              // 0 where there are no subgroups
@@ -65,6 +66,8 @@ struct AdapterInfo {
 
 // Real GPUs first. WebGPU hands out one adapter for each wish (fast, frugal, software) rather than
 // a list, so that of two equal cards only the first is seen. Empty on a machine without a driver.
+// What the environment variable WEFT_GPU_WITHOUT names of "matrix-units,packed-dots,f16,subgroups"
+// they are taken to lack: to measure what other devices would do, or where a driver has it wrong.
 [[nodiscard]] Result<std::vector<AdapterInfo>> list_adapters();
 
 // "gpu": the first real GPU, else a software adapter; "gpu:N": number N of the list; else the one

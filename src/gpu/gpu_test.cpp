@@ -381,6 +381,26 @@ TEST(Adapters, AreFoundByNumberAndName) {
   EXPECT_EQ(choose_adapter(adapters->front().name)->name, adapters->front().name);
 }
 
+TEST(Adapters, LackWhatTheEnvironmentTakesAway) {
+  const auto with = list_adapters();
+  ASSERT_TRUE(with);
+  setenv("WEFT_GPU_WITHOUT", "subgroups,packed-dots,f16", 1);
+  const auto without = list_adapters();
+  setenv("WEFT_GPU_WITHOUT", "matrices", 1);
+  const auto wrong = list_adapters();
+  unsetenv("WEFT_GPU_WITHOUT");
+  if (with->empty()) GTEST_SKIP() << "no GPU adapter";
+  ASSERT_TRUE(without);
+  for (const AdapterInfo& info : *without) {
+    EXPECT_FALSE(info.has_subgroups || info.has_packed_dots || info.has_f16);
+    EXPECT_TRUE(info.matrix_configs.empty());
+  }
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().message(),
+            "WEFT_GPU_WITHOUT names 'matrices'; it may name matrix-units, packed-dots, f16 and "
+            "subgroups.");
+}
+
 TEST(Adapters, SoftwareIsNamedAsWhatItIs) {
   const auto adapters = list_adapters();
   ASSERT_TRUE(adapters);

@@ -251,6 +251,7 @@ bool can_dot_matvec(const gpu::AdapterInfo& info, const DotProduct& product) {
   const WeightLayout& weight = product.weight.layout;
   if (!info.has_subgroups || info.subgroup_min < kEightsOfLine || weight.cols % 8 != 0)
     return false;
+  if (is_quantized(weight.format) && !info.has_packed_dots) return false;
   const ChosenExperts* experts = experts_of(product);
   if (experts != nullptr && experts->n % kRowAlignment != 0) return false;
   if (product.below && !can_stand_below(weight, product.below->layout)) return false;

@@ -10,7 +10,7 @@ std::array<std::optional<TestDevice>, 2> opened;
 
 // The adapter as WebGPU allows any to be.
 gpu::AdapterInfo without_features(gpu::AdapterInfo info) {
-  info.has_f16 = info.has_subgroups = false;
+  info.has_f16 = info.has_subgroups = info.has_packed_dots = false;
   info.subgroup_min = info.subgroup_max = 0;
   info.matrix_configs.clear();
   info.limits.max_storage_buffers = 8;
