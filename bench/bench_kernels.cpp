@@ -1,7 +1,8 @@
 // Times products on a GPU, in shapes of real models, as JSON lines: those of a decode step, and
-// with --rows those of more rows, on matrix units where there are any.
+// with --rows those of more rows, on matrix units where there are any; --no-matrix-units has the
+// kernels that other devices take instead.
 //
-//   bench_kernels [--device TEXT] [--rows N] [--sweep]
+//   bench_kernels [--device TEXT] [--rows N] [--no-matrix-units] [--sweep]
 //
 // Weights take turns over more memory than a GPU caches. After a pause, in which a GPU lowers its
 // clock, dispatches run untimed for a while. A batch of dispatches is timed from the
@@ -21,6 +22,8 @@
 #include "gpu/device.h"
 #include "gpu/recorder.h"
 #include "kernels/dot_matvec/dot_matvec.h"
+#include "kernels/matmul/matmul.h"
+#include "kernels/matmul_dot/matmul_dot.h"
 #include "kernels/matmul_subgroup/matmul_subgroup.h"
 #include "kernels/matvec/matvec.h"
 
@@ -67,11 +70,12 @@ class Stopwatch {
                    must(device.create_readback(4, "bench"))},
         any_(must(device.create_buffer(4, "bench"))) {}
 
-  // Seconds of one of `dispatches`, which run in turn: the median of some batches.
-  double time(const std::vector<std::vector<Dispatch>>& in_turn, const StepCounts& counts) {
+  // Seconds of one of `dispatches`, which run in turn: the median of some batches, of which the
+  // first has `batch`.
+  double time(const std::vector<std::vector<Dispatch>>& in_turn, const StepCounts& counts,
+              size_t batch = 20) {
     must(device_.wait_for_pipelines());
     next_ = 0;
-    size_t batch = 20;
     if (seconds_since(last_) > kPauseSeconds) {
       for (const auto begin = Clock::now(); seconds_since(begin) < kWarmUpSeconds;) {
         submit(in_turn, counts, batch, 0);
@@ -139,12 +143,12 @@ class Bench {
   explicit Bench(gpu::Device& device)
       : device_(device),
         stopwatch_(device),
-        x_(random_buffer(device, kMaxMatmulRows * kMaxK * 2)),
+        x_(random_buffer(device, kMaxMatmulRows * kMaxK * 4)),
         norm_(random_buffer(device, kMaxK * 4)),
         y_(random_buffer(device, kMaxMatmulRows * kMaxMatmulN * 4)),
         parts_(random_buffer(device, kMaxSplits * kMaxMatmulRows * kMaxSplitN * 4)),
-        rows_(random_buffer(device, dot_scratch_bytes(kMaxK, kMaxMatvecRows).rows)),
-        lines_(random_buffer(device, dot_scratch_bytes(kMaxK, kMaxMatvecRows).lines)) {}
+        rows_(random_buffer(device, matmul_dot_scratch_bytes(kMaxK, kMaxMatmulRows).rows)),
+        lines_(random_buffer(device, matmul_dot_scratch_bytes(kMaxK, kMaxMatmulRows).lines)) {}
 
   void use(const Case& c) {
     layout_ = weight_layout(c.format, c.n, c.k);
@@ -170,12 +174,8 @@ class Bench {
     const auto variant = matmul_subgroup_variant(device_.info(), matrix, layout_, c.rows);
     std::vector<std::vector<Dispatch>> in_turn;
     for (const gpu::Buffer& weight : weights_) {
-      in_turn.push_back(matmul_subgroup(device_,
-                                        {.weight = {.layout = layout_, .buffer = &weight},
-                                         .x = {.buffer = &x_},
-                                         .y = {.buffer = &y_},
-                                         .y_stride = c.n},
-                                        variant, {.buffer = &parts_}));
+      in_turn.push_back(
+          matmul_subgroup(device_, product_of(weight, c), variant, {.buffer = &parts_}));
     }
     const double seconds = stopwatch_.time(in_turn, {.rows = c.rows, .length = 1});
     fmt::print(
@@ -186,12 +186,40 @@ class Bench {
     std::fflush(stdout);
   }
 
+  // The same without them: in packed dot products by each of `variants`, and in f32.
+  void run_in_tiles(const Case& c, const std::vector<MatmulDotVariant>& variants) {
+    const DotScratch scratch{{.buffer = &rows_}, {.buffer = &lines_}};
+    for (const MatmulDotVariant& variant : variants) {
+      std::vector<std::vector<Dispatch>> in_turn;
+      for (const gpu::Buffer& weight : weights_) {
+        const Product product = product_of(weight, c);
+        std::vector<Dispatch>& dispatches = in_turn.emplace_back();
+        dispatches.push_back(quantize_units(device_, product.rows, product.x, c.k, scratch));
+        dispatches.push_back(matmul_dot(device_, product, scratch, variant));
+      }
+      print_tiles("matmul_dot", c, variant.tile_rows, variant.tile_n, in_turn);
+    }
+    const MatmulVariant floats = matmul_variant(layout_, c.rows);
+    std::vector<std::vector<Dispatch>> in_turn;
+    for (const gpu::Buffer& weight : weights_) {
+      in_turn.emplace_back().push_back(matmul(device_, product_of(weight, c), floats));
+    }
+    print_tiles("matmul", c, floats.tile_rows, floats.tile_n, in_turn);
+  }
+
   [[nodiscard]] const WeightLayout& layout() const { return layout_; }
   [[nodiscard]] DotMatvecVariant chosen(const Case& c) const {
     return dot_matvec_variant(device_.info(), layout_, c.rows);
   }
 
  private:
+  Product product_of(const gpu::Buffer& weight, const Case& c) {
+    return {.weight = {.layout = layout_, .buffer = &weight},
+            .x = {.buffer = &x_},
+            .y = {.buffer = &y_},
+            .y_stride = c.n};
+  }
+
   std::vector<std::vector<Dispatch>> dispatches(const Case& c, const DotMatvecVariant& variant) {
     DotInput input{.x = {.buffer = &x_}, .eps = 1e-5F};
     if (c.norm) input.norm = {.buffer = &norm_, .size_bytes = uint64_t{4} * c.k};
@@ -214,6 +242,17 @@ class Bench {
         wgsl_name(c.format).substr(7), c.n, c.k, c.rows, variant.pairs, variant.lanes_k,
         variant.groups, variant.turns, name_of(variant.x), seconds * 1e6,
         static_cast<double>(layout_.size_bytes) / seconds * 1e-9);
+    std::fflush(stdout);
+  }
+
+  void print_tiles(const char* kernel, const Case& c, uint32_t tile_rows, uint32_t tile_n,
+                   const std::vector<std::vector<Dispatch>>& in_turn) {
+    const double seconds = stopwatch_.time(in_turn, {.rows = c.rows, .length = 1}, 1);
+    fmt::print(
+        "{{\"kernel\": \"{}\", \"format\": \"{}\", \"n\": {}, \"k\": {}, \"rows\": {}, "
+        "\"tile\": [{}, {}], \"us\": {:.2f}, \"TFLOPps\": {:.2f}}}\n",
+        kernel, wgsl_name(c.format).substr(7), c.n, c.k, c.rows, tile_rows, tile_n, seconds * 1e6,
+        2e-12 * c.n * c.k * c.rows / seconds);
     std::fflush(stdout);
   }
 
@@ -303,34 +342,66 @@ void run_on_matrix_units(gpu::Device& device, Bench& bench, uint32_t rows) {
   }
 }
 
-void run_all(const std::string& device_text, uint32_t rows, bool sweep) {
+constexpr Shape kTileShapes[] = {
+    {WeightFormat::kQ4_K, 28672, 4096}, {WeightFormat::kQ4_K, 4096, 14336},
+    {WeightFormat::kQ6_K, 4096, 14336}, {WeightFormat::kQ8_0, 4096, 4096},
+    {WeightFormat::kQ4_K, 2048, 2048},  {WeightFormat::kQ4_1, 576, 576},
+};
+
+void run_in_tiles(gpu::Device& device, Bench& bench, uint32_t rows, bool sweep) {
+  for (const Shape& shape : kTileShapes) {
+    const Case c{.format = shape.format, .n = shape.n, .k = shape.k, .rows = rows};
+    bench.use(c);
+    std::vector variants{matmul_dot_variant(device.info(), bench.layout(), rows)};
+    for (const uint32_t tile_rows : {16U, 32U, 64U, 128U}) {
+      for (const uint32_t tile_n : {32U, 64U, 128U}) {
+        if (sweep && tile_rows + tile_n <= kMaxDotTile) {
+          variants.push_back({tile_rows, tile_n, variants[0].loops});
+        }
+      }
+    }
+    bench.run_in_tiles(c, variants);
+  }
+}
+
+struct Wanted {
+  uint32_t rows = 0;
+  bool sweep = false;
+  bool no_matrix_units = false;
+};
+
+void run_all(const std::string& device_text, const Wanted& wanted) {
   const gpu::AdapterInfo adapter = must(gpu::choose_adapter(device_text));
   fmt::print("{{\"device\": \"{}\", \"storage buffers\": {}, \"workgroup bytes\": {}}}\n",
              adapter.name, adapter.limits.max_storage_buffers, adapter.limits.max_workgroup_bytes);
   gpu::Device device = must(gpu::Device::create(adapter, {}));
   Bench bench(device);
   for (const Case& c : kCases) {
-    if (rows != 0 && c.rows != rows) continue;
+    if (wanted.rows != 0 && c.rows != wanted.rows) continue;
     bench.use(c);
     const DotMatvecVariant chosen = bench.chosen(c);
-    bench.run(c, sweep ? neighbours(adapter, chosen, c, bench.layout().units * row_group(c.format))
-                       : std::vector{chosen});
+    bench.run(c, wanted.sweep
+                     ? neighbours(adapter, chosen, c, bench.layout().units * row_group(c.format))
+                     : std::vector{chosen});
   }
-  if (rows > 4) run_on_matrix_units(device, bench, rows);
+  if (wanted.rows <= 4) return;
+  if (wanted.no_matrix_units) return run_in_tiles(device, bench, wanted.rows, wanted.sweep);
+  run_on_matrix_units(device, bench, wanted.rows);
 }
 
 }  // namespace
 }  // namespace weft::bench
 
 int main(int argc, char** argv) {
-  CLI::App app("Times the kernels of a decode step.");
+  CLI::App app("Times the kernels of a decode step, or of a prompt's.");
   std::string device = "gpu";
-  bool sweep = false;
-  uint32_t rows = 0;
+  weft::bench::Wanted wanted;
   app.add_option("--device", device, "As weft's");
-  app.add_option("--rows", rows,
+  app.add_option("--rows", wanted.rows,
                  "Only the cases of so many rows, up to 512; 0: all of a decode step");
-  app.add_flag("--sweep", sweep, "Variants around the chosen ones too");
+  app.add_flag("--no-matrix-units", wanted.no_matrix_units,
+               "Rows of a prompt by packed dot products and in f32");
+  app.add_flag("--sweep", wanted.sweep, "Variants around the chosen ones too");
   CLI11_PARSE(app, argc, argv);
-  weft::bench::run_all(device, rows, sweep);
+  weft::bench::run_all(device, wanted);
 }

@@ -7,6 +7,8 @@
 #include "backend/gpu/delta_plan.h"
 #include "backend/gpu/mixture_plan.h"
 #include "backend/gpu/plan_parts.h"
+#include "kernels/matmul_dot/matmul_dot.h"
+#include "kernels/subgroup_matrix.h"
 
 namespace weft::backend {
 namespace {
@@ -258,6 +260,36 @@ bool add_dot_head(const PlanInputs& in, uint32_t most, Plan& plan) {
   input.outputs = in.step.outputs();
   add(in, input, products, most, plan);
   return true;
+}
+
+bool multiplies_many_rows_by_dots(const gpu::AdapterInfo& info, ManyRows many_rows) {
+  if (many_rows != ManyRows::kFastest) return many_rows == ManyRows::kDot;
+  return info.has_packed_dots && info.kind != gpu::AdapterKind::kSoftware &&
+         !kernels::subgroup_matrix(info);
+}
+
+void add_dot_products(const PlanInputs& in, std::span<const kernels::Product> products,
+                      uint32_t rows, Plan& plan) {
+  const gpu::AdapterInfo& info = in.device.info();
+  const kernels::DotScratch scratch{.rows = whole(in.activations.dot_rows),
+                                    .lines = whole(in.activations.dot_lines)};
+  bool is_ready = false;  // x, in the scratch
+  for (const kernels::Product& product : products) {
+    const kernels::WeightLayout& weight = product.weight.layout;
+    if (!kernels::can_matmul_dot(info, weight)) {
+      plan.push_back(kernels::product(in.device, product, rows));
+      continue;
+    }
+    if (!is_ready) {
+      plan.push_back(kernels::quantize_units(in.device, product.rows, product.x, weight.cols,
+                                             scratch,
+                                             product.experts ? product.experts->x_rows_each : 1));
+      is_ready = true;
+    }
+    kernels::MatmulDotVariant variant = kernels::matmul_dot_variant(info, weight, rows);
+    if (product.experts) variant.tile_rows = product.experts->shape.tile;
+    plan.push_back(kernels::matmul_dot(in.device, product, scratch, variant));
+  }
 }
 
 }  // namespace weft::backend

@@ -1,4 +1,4 @@
-// The part of a plan for steps of few rows that runs on packed dot products, which fuse what stands
+// The parts of a plan that run on packed dot products. Those for steps of few rows fuse what stands
 // between the products of a layer: norms, RoPE, SwiGLU, residuals.
 #pragma once
 
@@ -8,6 +8,7 @@
 
 #include "backend/gpu/plan.h"
 #include "kernels/dot_matvec/dot_matvec.h"
+#include "kernels/product/product.h"
 
 namespace weft::backend {
 
@@ -21,5 +22,13 @@ namespace weft::backend {
 
 // The same from the residual stream to the logits of at most `most` outputs.
 [[nodiscard]] bool add_dot_head(const PlanInputs& in, uint32_t most, Plan& plan);
+
+// Whether products of many rows are made of them where their weights allow. Matrix units are
+// faster, and on a CPU that stands in for a GPU products in f32.
+[[nodiscard]] bool multiplies_many_rows_by_dots(const gpu::AdapterInfo& info, ManyRows many_rows);
+
+// Products of one x, in steps of mostly `rows` rows: many.
+void add_dot_products(const PlanInputs& in, std::span<const kernels::Product> products,
+                      uint32_t rows, Plan& plan);
 
 }  // namespace weft::backend

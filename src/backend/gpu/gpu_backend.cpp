@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backend/gpu/all_draws.h"
+#include "backend/gpu/dot_plan.h"
 #include "backend/gpu/mixture_plan.h"
 #include "backend/gpu/outputs.h"
 #include "backend/gpu/plan.h"
@@ -100,7 +101,9 @@ class GpuBackend final : public Backend {
     WEFT_ASSIGN(step_, StepData::create(device_, options_));
     WEFT_ASSIGN(kv_, KvStorage::create(device_, spec_, options_));
     WEFT_ASSIGN(states_, StateStorage::create(device_, spec_, options_));
-    WEFT_ASSIGN(activations_, Activations::create(device_, spec_, options_));
+    WEFT_ASSIGN(activations_, Activations::create(device_, spec_, options_,
+                                                  multiplies_many_rows_by_dots(
+                                                      device_.info(), products_.many_rows)));
     WEFT_ASSIGN(weights_, upload_weights(device_, spec_, progress));
     WEFT_ASSIGN(all_draws_, AllDraws::create(device_, spec_, options_, step_, activations_));
     WEFT_ASSIGN(plans_, build_plans({.device = device_,

@@ -163,6 +163,20 @@ TEST_F(GpuBackendTest, DotProductsOfTwoFormatsMatchTheReferenceModel) {
   EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {1})), 1e-3);
 }
 
+// Many rows too, where the weights of a step's products are not all of one kind.
+TEST_F(GpuBackendTest, DotProductsOfManyRowsMatchTheReferenceModel) {
+  TinyModelOptions shape = ragged_options();
+  shape.biases = true;
+  for (const TensorType v_type : {TensorType::kQ8_0, TensorType::kF16}) {
+    SCOPED_TRACE(formats::info(v_type).name);
+    shape.v_type = v_type;
+    const TinyModel model(shape);
+    const auto tokens = some_tokens(101, 8, model.spec().vocab);
+    const auto backend = make(model.spec(), test_options(), {FewRows::kPlain, ManyRows::kDot});
+    EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {9, 65, 27})), 1e-3);
+  }
+}
+
 // With the kernels for matrix units, which this device may not have: their activations and weights
 // are rounded to f16.
 TEST_F(GpuBackendTest, MatricesMatchTheReferenceModel) {
@@ -432,8 +446,11 @@ TEST_F(GpuBackendTest, DotProductsKeepTheRealModelsPredictions) {
   const std::vector<Token> tokens = {504, 3575, 282,  4649, 314, 7042, 30, 198,
                                      198, 504,  2988, 314,  42,  7042, 30, 198};
   const auto base = logits(*make(*spec, options, {.few_rows = FewRows::kPlain}), tokens, {1});
-  const auto got = logits(*make(*spec, options, {.few_rows = FewRows::kDot}), tokens, {1});
-  EXPECT_LE(divergence(base, got, spec->vocab), 1e-5);
+  const Products dots{FewRows::kDot, ManyRows::kDot};
+  const auto backend = make(*spec, options, dots);
+  for (const uint32_t chunk : {1U, 16U}) {
+    EXPECT_LE(divergence(base, logits(*backend, tokens, {chunk}), spec->vocab), 1e-5) << chunk;
+  }
 }
 
 TEST_F(GpuBackendTest, ContinuesAPromptAsTheRealModelDoes) {

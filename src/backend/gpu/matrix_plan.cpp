@@ -49,13 +49,13 @@ bool can_multiply(const DeviceLayer& layer) {
 
 std::optional<MatrixPlan> MatrixPlan::create(const PlanInputs& inputs) {
   const gpu::AdapterInfo& info = inputs.device.info();
-  if (inputs.products.many_rows == ManyRows::kPlain || !info.has_f16 ||
+  const ManyRows many_rows = inputs.products.many_rows;
+  if (many_rows == ManyRows::kPlain || many_rows == ManyRows::kDot || !info.has_f16 ||
       info.limits.max_workgroup_bytes < kernels::kMatmulWorkgroupBytes) {
     return std::nullopt;
   }
-  const auto matrix = inputs.products.many_rows == ManyRows::kStandIn
-                          ? kernels::stand_in_matrix(info)
-                          : kernels::subgroup_matrix(info);
+  const auto matrix = many_rows == ManyRows::kStandIn ? kernels::stand_in_matrix(info)
+                                                      : kernels::subgroup_matrix(info);
   const DeviceWeights& weights = inputs.weights;
   if (!matrix || !kernels::can_attend_on(*matrix) ||
       !std::ranges::all_of(inputs.spec.layers, can_attend) ||

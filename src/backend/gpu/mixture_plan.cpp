@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <bit>
 
+#include "backend/gpu/dot_plan.h"
 #include "backend/gpu/plan_parts.h"
 #include "base/checked.h"
 #include "kernels/expert_matvec/expert_matvec.h"
 #include "kernels/expert_sum/expert_sum.h"
 #include "kernels/expert_tiles/expert_tiles.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/matmul_dot/matmul_dot.h"
 #include "kernels/matvec/matvec.h"
 #include "kernels/route/route.h"
 #include "kernels/row_gate/row_gate.h"
@@ -131,6 +133,11 @@ std::vector<kernels::Product> MixturePlan::tiled_products(const ExpertMatrices& 
 
 void MixturePlan::add_tiled(const kernels::Product& product, Plan& plan) const {
   if (matrices_ != nullptr) return matrices_->add(product, most_, plan);
+  const gpu::AdapterInfo& info = in_.device.info();
+  if (multiplies_many_rows_by_dots(info, in_.products.many_rows) &&
+      kernels::can_matmul_dot(info, product.weight.layout)) {
+    return add_dot_products(in_, {&product, 1}, most_, plan);
+  }
   plan.push_back(kernels::matmul(
       in_.device, product,
       {.tile_rows = tiles().tile, .tile_n = 64, .x = kernels::x_quads_for(product.weight.layout)}));

@@ -1,5 +1,5 @@
 // The dispatches of a mixture of experts by kernels that every device can run, and of steps of many
-// rows on matrix units. dot_plan.h has few rows on packed dot products.
+// rows on matrix units or packed dot products. dot_plan.h has few rows on packed dot products.
 #pragma once
 
 #include <cstddef>

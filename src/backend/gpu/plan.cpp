@@ -27,12 +27,12 @@ using kernels::Elements;
 using kernels::Store;
 
 // For how many rows plans are built. Few are of mat-vecs, beyond that of matrix
-// products, whose tiles differ up to 64 rows where there are matrix units. One sequence decodes one
+// products, whose tiles differ up to 64 rows unless products are plain. One sequence decodes one
 // row at a time, and rarely has a few rows to prefill.
-std::vector<uint32_t> sizes(uint32_t max_sequences, uint32_t most, bool has_matrices) {
+std::vector<uint32_t> sizes(uint32_t max_sequences, uint32_t most, bool has_tiles) {
   std::vector<uint32_t> sizes = max_sequences == 1 ? std::vector{1U} : std::vector{1U, 2U, 4U, 8U};
   static_assert(kMaxFewRows == 8);
-  if (has_matrices) sizes.insert(sizes.end(), {16U, 32U, 64U});
+  if (has_tiles) sizes.insert(sizes.end(), {16U, 32U, 64U});
   std::erase_if(sizes, [most](uint32_t size) { return size >= most; });
   sizes.push_back(most);
   return sizes;
@@ -40,9 +40,13 @@ std::vector<uint32_t> sizes(uint32_t max_sequences, uint32_t most, bool has_matr
 
 class PlanBuilder {
  public:
-  explicit PlanBuilder(const PlanInputs& in) : in_(in), matrices_(MatrixPlan::create(in)) {}
+  explicit PlanBuilder(const PlanInputs& in)
+      : in_(in),
+        matrices_(MatrixPlan::create(in)),
+        has_dots_(multiplies_many_rows_by_dots(in.device.info(), in.products.many_rows)) {}
 
-  [[nodiscard]] bool has_matrices() const { return matrices_.has_value(); }
+  // Whether plans for different numbers of many rows differ.
+  [[nodiscard]] bool has_tiles() const { return matrices_ || has_dots_; }
 
   // At most `most` rows run through it.
   Result<Plan> body(uint32_t most) {
@@ -221,8 +225,9 @@ class PlanBuilder {
   }
 
   void add(std::vector<kernels::Product> products) {
-    for (kernels::Product& product : products) {
-      product.rows = count_;
+    for (kernels::Product& product : products) product.rows = count_;
+    if (has_dots_ && !has_few_rows()) return add_dot_products(in_, products, most_, plan_);
+    for (const kernels::Product& product : products) {
       if (on_matrices_) {
         matrices_->add(product, most_, plan_);
       } else {
@@ -265,6 +270,7 @@ class PlanBuilder {
 
   const PlanInputs& in_;
   const std::optional<MatrixPlan> matrices_;  // for many rows
+  const bool has_dots_;                       // likewise, where there are no matrices
   Plan plan_;
   Count count_ = Count::kRows;
   uint32_t most_ = 0;
@@ -278,12 +284,11 @@ Result<Plans> build_plans(const PlanInputs& in) {
   const uint32_t max_sequences = in.options.max_sequences;
   PlanBuilder builder(in);
   Plans plans;
-  for (const uint32_t most : sizes(max_sequences, in.options.max_rows, builder.has_matrices())) {
+  for (const uint32_t most : sizes(max_sequences, in.options.max_rows, builder.has_tiles())) {
     WEFT_ASSIGN(Plan body, builder.body(most));
     plans.bodies.push_back({.most = most, .plan = std::move(body)});
   }
-  for (const uint32_t most :
-       sizes(max_sequences, max_outputs(in.options), builder.has_matrices())) {
+  for (const uint32_t most : sizes(max_sequences, max_outputs(in.options), builder.has_tiles())) {
     plans.heads.push_back({.most = most, .plan = builder.head(most)});
   }
   for (kernels::Dispatch& dispatch : kernels::argmax(in.device, in.spec.vocab,

@@ -39,6 +39,7 @@ enum class FewRows : uint8_t {
 enum class ManyRows : uint8_t {
   kFastest,  // known for the device
   kPlain,    // that every device can run
+  kDot,      // packed dot products, where the device can and weights are quantised
   kStandIn,  // those for matrix units, where lanes stand in for them
 };
 

@@ -7,6 +7,7 @@
 #include "kernels/dot_matvec/dot_matvec.h"
 #include "kernels/draw/draw.h"
 #include "kernels/expert_tiles/expert_tiles.h"
+#include "kernels/matmul_dot/matmul_dot.h"
 #include "kernels/matmul_subgroup/matmul_subgroup.h"
 #include "kernels/route/route.h"
 #include "kernels/top_k/top_k.h"
@@ -146,7 +147,7 @@ Result<StateStorage> StateStorage::create(gpu::Device& device, const model::Mode
 }
 
 Result<Activations> Activations::create(gpu::Device& device, const model::ModelSpec& spec,
-                                        const Options& options) {
+                                        const Options& options, bool has_dots) {
   const Widths widths = widths_of(spec, options);
   const uint64_t rows = options.max_rows;
   const uint64_t outputs = max_outputs(options);
@@ -181,9 +182,14 @@ Result<Activations> Activations::create(gpu::Device& device, const model::ModelS
                       "what experts give"));
   }
   WEFT_TRY(allocate(a.matmul_parts, kernels::kMatmulPartsBytes, 1, "parts of products"));
-  const kernels::DotScratchBytes dot =
-      kernels::dot_scratch_bytes(std::max({spec.embd, widths.q, widths.ff, widths.used_ff}),
-                                 std::min(kMaxFewRows, options.max_rows));
+  const uint32_t k = std::max({spec.embd, widths.q, widths.ff});
+  kernels::DotScratchBytes dot = kernels::dot_scratch_bytes(
+      std::max(k, widths.used_ff), std::min(kMaxFewRows, options.max_rows));
+  if (has_dots) {
+    const kernels::DotScratchBytes many =
+        kernels::matmul_dot_scratch_bytes(std::max(k, widths.used_ff), options.max_rows);
+    dot = {.rows = std::max(dot.rows, many.rows), .lines = std::max(dot.lines, many.lines)};
+  }
   WEFT_TRY(allocate(a.dot_rows, dot.rows, 1, "rows for products"));
   WEFT_TRY(allocate(a.dot_lines, dot.lines, 1, "lines for products"));
   WEFT_TRY(allocate(a.split_acc, widths.scratch.acc, 1, "attention splits"));

@@ -68,7 +68,7 @@ struct Activations {
   gpu::Buffer expert_tiles;            // kernels::expert_tiles()
   gpu::Buffer expert_out;              // [rows, experts used, embd]
   gpu::Buffer matmul_parts;            // of products on matrix units
-  gpu::Buffer dot_rows, dot_lines;     // few rows made ready for products
+  gpu::Buffer dot_rows, dot_lines;     // rows made ready for packed dot products
   gpu::Buffer split_acc, split_stats;  // of attention over few rows
   gpu::Buffer head_in;                 // [outputs, embd]
   gpu::Buffer logits;                  // [outputs, vocab]
@@ -79,8 +79,9 @@ struct Activations {
   gpu::Buffer drawn_tokens;  // u32 [max_sequences, kDrawnTokens]
   uint64_t size_bytes = 0;
 
+  // `has_dots`: products of many rows are packed dot products.
   [[nodiscard]] static Result<Activations> create(gpu::Device& device, const model::ModelSpec& spec,
-                                                  const Options& options);
+                                                  const Options& options, bool has_dots);
 };
 
 }  // namespace weft::backend

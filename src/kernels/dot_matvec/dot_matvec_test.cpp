@@ -20,12 +20,6 @@ class DotMatvecTest : public ProductTest {
     if (!IsSkipped() && !device().info().has_subgroups) GTEST_SKIP() << "no subgroups";
   }
 
-  // Of dot_matvec's x: a random walk of roundings to 2^-15 of the largest, five times as far as
-  // expected, besides what a product in f32 has.
-  static Tolerance rounded_tolerance(uint32_t k) {
-    return {.relative = 1e-4, .absolute = tolerance(k).absolute + std::sqrt(k) * 4e-5};
-  }
-
   std::vector<DotMatvecVariant> variants() {
     const gpu::AdapterInfo& info = device().info();
     return {{1, 1, info.subgroup_min / 2, 5, 1, XPlace::kWorkgroup},

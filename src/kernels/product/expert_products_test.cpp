@@ -1,6 +1,8 @@
-// Products of many rows with the experts that they chose, in tiles of f32 and on matrix units.
+// Products of many rows with the experts that they chose, in tiles of f32, of packed dots and on
+// matrix units.
 #include "base/half.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/matmul_dot/matmul_dot.h"
 #include "kernels/matmul_subgroup/matmul_subgroup.h"
 #include "kernels/route/route.h"
 #include "kernels/swiglu/swiglu.h"
@@ -115,6 +117,32 @@ TEST_F(ExpertProductsTest, InTilesOfFloats) {
         want[i / kN * kStride + kFirst + i % kN] = product[i];
       }
       expect_near(values<float>(y), want, tolerance(k));
+    }
+  }
+}
+
+TEST_F(ExpertProductsTest, InTilesOfPackedDots) {
+  constexpr uint32_t kN = 40;
+  for (const auto& [format, k] :
+       {std::pair{WeightFormat::kQ4_K, 256U}, {WeightFormat::kMXFP4, 96U}}) {
+    const RandomWeight w(device(), format, kExperts * kN, k, k);
+    if (!can_matmul_dot(device().info(), w.layout())) GTEST_SKIP() << "no packed dot products";
+    SCOPED_TRACE(wgsl_name(format));
+    const std::vector<float> bias = random_floats(kExperts * kN, 2);
+    for (const uint32_t each : {1U, kUsed}) {
+      const std::vector<float> x = random_floats(size_t{kRows} * each * k, 1);
+      const DotScratchBytes bytes = matmul_dot_scratch_bytes(k, kRows * each);
+      const TestBuffer units = output<std::byte>(bytes.rows),
+                       lines = output<std::byte>(bytes.lines);
+      const TestBuffer x_buffer = input(x), bias_buffer = input(bias);
+      const TestBuffer y = output<float>(kRows * kUsed * kN);
+      const DotScratch scratch{units, lines};
+      run(quantize_units(device(), Count::kRows, x_buffer, k, scratch, each), {.rows = kRows});
+      run_tiled({.weight = w, .y = y, .bias = bias_buffer, .y_stride = kN}, kN, each,
+                [&](const Product& product) {
+                  return matmul_dot(device(), product, scratch, {kTile, 32, Loops::kKept});
+                });
+      expect_near(values<float>(y), products(w, x, bias, each), rounded_tolerance(k));
     }
   }
 }

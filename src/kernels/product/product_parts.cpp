@@ -53,12 +53,11 @@ uint32_t y_rows_each(const Product& product) {
   return product.experts ? product.experts->shape.used : 1;
 }
 
-Dispatch product_dispatch(gpu::Device& device, const Product& product, XQuads x, Variant variant) {
+Dispatch product_dispatch(gpu::Device& device, const Product& product, Variant variant,
+                          std::span<const gpu::Binding> more) {
   const WeightLayout w = matrix_of(product);
-  CHECK(x == XQuads::kRagged || x_quads_for(w) == XQuads::kDirect);
   const bool has_bias = product.bias.buffer != nullptr;
   choose_weight(w.format, variant);
-  variant.imports.emplace_back("x_quads", wgsl_name(x));
   variant.overrides.push_back({"HAS_BIAS", has_bias ? 1.0 : 0.0});
   variant.overrides.push_back({"ADD", product.store == Store::kAdd ? 1.0 : 0.0});
   choose_tile_rows(product, variant);
@@ -66,6 +65,7 @@ Dispatch product_dispatch(gpu::Device& device, const Product& product, XQuads x,
 
   std::vector<gpu::Binding> bindings{product.x, product.y, has_bias ? product.bias : product.x};
   product.weight.bind(bindings);
+  bindings.insert(bindings.end(), more.begin(), more.end());
   if (product.experts) bindings.push_back(product.experts->tiles);
   return {.pipeline = pipeline,
           .group = device.bind_group(pipeline, bindings, variant.kernel),
@@ -79,6 +79,12 @@ Dispatch product_dispatch(gpu::Device& device, const Product& product, XQuads x,
           .bytes = w.size_bytes,
           .bytes_per_count = uint64_t{4} * (w.cols + w.rows) * y_rows_each(product),
           .flops_per_count = uint64_t{2} * w.cols * w.rows * y_rows_each(product)};
+}
+
+Dispatch product_dispatch(gpu::Device& device, const Product& product, XQuads x, Variant variant) {
+  CHECK(x == XQuads::kRagged || x_quads_for(product.weight.layout) == XQuads::kDirect);
+  variant.imports.emplace_back("x_quads", wgsl_name(x));
+  return product_dispatch(device, product, std::move(variant));
 }
 
 }  // namespace weft::kernels

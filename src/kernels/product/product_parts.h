@@ -1,6 +1,7 @@
 // What the hosts of the kernels that make products share.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "gpu/device.h"
@@ -33,8 +34,12 @@ void choose_tile_rows(const Product& product, Variant& variant);
 // Results of each row of the step.
 [[nodiscard]] uint32_t y_rows_each(const Product& product);
 
-// All but the grid and the label. `variant` has the kernel's own choices; those of product.wgsl and
-// x_quads are added.
+// All but the grid and the label. `variant` has the kernel's own choices; those of product.wgsl are
+// added. `more` is bound behind the weight.
+[[nodiscard]] Dispatch product_dispatch(gpu::Device& device, const Product& product,
+                                        Variant variant, std::span<const gpu::Binding> more = {});
+
+// The same with x_quads.
 [[nodiscard]] Dispatch product_dispatch(gpu::Device& device, const Product& product, XQuads x,
                                         Variant variant);
 
