@@ -83,9 +83,8 @@ TEST(FloatProduct, MatchesDoublePrecision) {
 }
 
 TEST(FloatProduct, UnpacksTypesWithoutAKernelOfTheirOwn) {
-  for (const TensorType type :
-       {TensorType::kQ2_K, TensorType::kQ3_K, TensorType::kIQ4_NL, TensorType::kIQ4_XS,
-        TensorType::kIQ2_XS, TensorType::kIQ3_S, TensorType::kIQ1_S}) {
+  for (const TensorType type : {TensorType::kQ2_K, TensorType::kQ3_K, TensorType::kIQ2_XS,
+                                TensorType::kIQ3_S, TensorType::kIQ1_S}) {
     SCOPED_TRACE(formats::info(type).name);
     const Case c(type, 9, 512, 3);
     for_each_instruction_set([&] { expect_right(c, c.multiply(0, c.n_x)); });
