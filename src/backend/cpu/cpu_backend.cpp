@@ -1,6 +1,7 @@
 #include "backend/cpu/cpu_backend.h"
 
 #include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <new>
 #include <optional>
@@ -47,20 +48,20 @@ class CpuBackend final : public Backend {
                                                     const StepRows& rows);
 
   void embed(const StepRows& step);
-  void norm(const Rows& x, const Norm& weights, const Rows& out, uint32_t rows);
-  void matmul(const Cost& cost, const Rows& x, uint32_t rows,
+  void matmul(const Cost& cost, const Input& x, uint32_t rows,
               std::initializer_list<Product> products);
-  [[nodiscard]] Rows mix(uint32_t layer, const Rows& x, const StepRows& step);
+  [[nodiscard]] Rows mix(uint32_t layer, const Input& x, const StepRows& step);
   void rotate_and_store(uint32_t layer, const StepRows& step);
   void attention(uint32_t layer, const StepRows& step);
-  [[nodiscard]] Rows normalized(const std::optional<Norm>& weights, const Rows& x, uint32_t rows);
+  [[nodiscard]] Input normalized(const std::optional<Norm>& norm) const;
   void finish_branch(const std::optional<Norm>& post_norm, uint32_t rows);
-  void add_to_residual(const Cost& cost, const Linear& linear, const Rows& x, uint32_t rows,
-                       const std::optional<Norm>& post_norm);
-  void mlp(const CpuLayer& layer, const Rows& x, uint32_t rows);
-  // To gate_: what the MLP's last matrix is multiplied with.
-  void gate_up(const CpuLayer& layer, const Rows& x, uint32_t rows);
-  void mixture(const CpuLayer& layer, const Rows& x, uint32_t rows);
+  template <class Run>
+  void add_to_residual(const Linear& linear, const std::optional<Norm>& post_norm, uint32_t rows,
+                       const Run& run);
+  void mlp(const CpuLayer& layer, const Input& x, uint32_t rows);
+  void gate_up(const CpuLayer& layer, const Input& x, uint32_t rows);
+  void down(const CpuLayer& layer, uint32_t rows, std::span<const Product> products);
+  void mixture(const CpuLayer& layer, const Input& x, uint32_t rows);
   void finish_logits(const Rows& logits, uint32_t rows);
   void choose(const SequenceStep& sequence, std::span<const float> logits,
               std::vector<sample::Candidate>& candidates, SequenceOutput& out);
@@ -84,7 +85,8 @@ class CpuBackend final : public Backend {
   std::vector<Rotation> rotations_;  // one for each of the model's ropes
   RowBuffer branch_;  // what is added to the residual stream, where more is done to it first
   RowBuffer shared_;  // what the shared expert of a mixture gives
-  RowBuffer residual_, normed_, q_, k_, v_, attended_, attn_gate_, gate_, up_;
+  RowBuffer residual_, normed_, q_, k_, v_, attended_, attn_gate_;
+  RowBuffer hidden_;  // of an MLP whose last matrix multiplies floats
   RowBuffer logits_;  // one row for each sequence
   DeltaNets delta_nets_;
 
@@ -98,7 +100,7 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
       options_(options),
       pool_(threads),
       packed_(pack_weights(model_.linears(), pool_, options.release)),
-      matmul_(pool_, options.max_rows, model_.limits.cols, model_.limits.decoded_cols),
+      matmul_(pool_, options.max_rows, model_.limits.matmul),
       experts_(pool_, matmul_, profile_, options.max_rows, model_.limits.experts),
       attention_(spec(), options, pool_),
       left_in_slots_(options.max_sequences),
@@ -121,8 +123,7 @@ CpuBackend::CpuBackend(CpuModel model, const Options& options, uint32_t threads)
   v_ = RowBuffer(rows, limits.kv);
   attended_ = RowBuffer(rows, limits.q);
   if (features.contains(model::Feature::kAttentionGate)) attn_gate_ = RowBuffer(rows, limits.q);
-  gate_ = RowBuffer(rows, limits.ff);
-  up_ = RowBuffer(rows, limits.ff);
+  hidden_ = RowBuffer(rows, limits.ff);
   logits_ = RowBuffer(options.max_sequences, spec().vocab);
   if (spec().is_recurrent()) delta_nets_ = DeltaNets(model_.delta_nets(), options);
 
@@ -151,7 +152,7 @@ uint64_t CpuBackend::activation_bytes() const {
                    delta_nets_.activation_bytes();
   for (const Rotation& r : rotations_) bytes += r.cos.size_bytes() + r.sin.size_bytes();
   for (const RowBuffer* buffer : {&residual_, &branch_, &normed_, &q_, &k_, &v_, &attended_,
-                                  &attn_gate_, &gate_, &up_, &shared_, &logits_}) {
+                                  &attn_gate_, &hidden_, &shared_, &logits_}) {
     bytes += buffer->size_bytes();
   }
   return bytes;
@@ -164,19 +165,26 @@ void CpuBackend::forward(const StepRows& step) {
   embed(step);
   for (uint32_t i = 0; i < model_.layers.size(); ++i) {
     const CpuLayer& layer = model_.layers[i];
-    const Rows attention_in = normalized(layer.attn_norm, residual, rows);
+    const Input attention_in = normalized(layer.attn_norm);
     const Rows mixed = mix(i, attention_in, step);
     // In a parallel layer the MLP reads the residual stream as it was before attention.
-    Rows mlp_in = attention_in;
-    if (layer.spec->parallel && layer.ffn_norm) mlp_in = normalized(layer.ffn_norm, residual, rows);
-    add_to_residual(layer.output_cost, layer.output, mixed, rows, layer.attn_post_norm);
-    if (!layer.spec->parallel) mlp_in = normalized(layer.ffn_norm, residual, rows);
+    Input mlp_in{attention_in.x};
+    if (layer.spec->parallel && layer.ffn_norm) {
+      mlp_in.x = normed_.rows(spec().embd);
+      for_rows(pool_, rows, [&](uint32_t row) {
+        layer.ffn_norm->apply(residual.values(row), mlp_in.x.values(row));
+      });
+    }
+    add_to_residual(layer.output, layer.attn_post_norm, rows, [&](auto products) {
+      profile_.measure(layer.output_cost, rows, [&] { matmul_.run({mixed}, rows, products); });
+    });
+    if (!layer.spec->parallel) mlp_in = normalized(layer.ffn_norm);
     mlp(layer, mlp_in, rows);
   }
 }
 
 // What the layer's output matrix reads, by attention or what is in its place.
-Rows CpuBackend::mix(uint32_t layer, const Rows& x, const StepRows& step) {
+Rows CpuBackend::mix(uint32_t layer, const Input& x, const StepRows& step) {
   const CpuLayer& at = model_.layers[layer];
   if (at.delta_net) return delta_nets_.run(layer, x, step, {matmul_, pool_, profile_});
   const auto rows = static_cast<uint32_t>(step.rows.size());
@@ -199,23 +207,21 @@ Rows CpuBackend::mix(uint32_t layer, const Rows& x, const StepRows& step) {
   return attended;
 }
 
-// x itself where there is no norm, else normed_.
-Rows CpuBackend::normalized(const std::optional<Norm>& weights, const Rows& x, uint32_t rows) {
-  if (!weights) return x;
-  const Rows normed = normed_.rows(spec().embd);
-  norm(x, *weights, normed, rows);
-  return normed;
+// The residual stream, through a norm to normed_ where there is one.
+Input CpuBackend::normalized(const std::optional<Norm>& norm) const {
+  const Rows residual = residual_.rows(spec().embd);
+  if (!norm) return {residual};
+  return {normed_.rows(spec().embd), &*norm, residual};
 }
 
-// residual += scale * post_norm(W x + bias)
-void CpuBackend::add_to_residual(const Cost& cost, const Linear& linear, const Rows& x,
-                                 uint32_t rows, const std::optional<Norm>& post_norm) {
-  const Rows residual = residual_.rows(spec().embd);
+// residual += scale * post_norm(the linear's product, as `run` computes it)
+template <class Run>
+void CpuBackend::add_to_residual(const Linear& linear, const std::optional<Norm>& post_norm,
+                                 uint32_t rows, const Run& run) {
   if (!post_norm && spec().residual_scale == 1) {
-    matmul(cost, x, rows, {{&linear, residual, Store::kAdd}});
-    return;
+    return run(std::array{Product{&linear, residual_.rows(spec().embd), Store::kAdd}});
   }
-  matmul(cost, x, rows, {{&linear, branch_.rows(spec().embd)}});
+  run(std::array{Product{&linear, branch_.rows(spec().embd)}});
   finish_branch(post_norm, rows);
 }
 
@@ -232,48 +238,39 @@ void CpuBackend::finish_branch(const std::optional<Norm>& post_norm, uint32_t ro
   });
 }
 
-void CpuBackend::mlp(const CpuLayer& layer, const Rows& x, uint32_t rows) {
+void CpuBackend::mlp(const CpuLayer& layer, const Input& x, uint32_t rows) {
   if (layer.mixture) return mixture(layer, x, rows);
   gate_up(layer, x, rows);
-  add_to_residual(layer.down_cost, *layer.down, gate_.rows(layer.spec->mlp.ff), rows,
-                  layer.ffn_post_norm);
+  add_to_residual(*layer.down, layer.ffn_post_norm, rows,
+                  [&](auto products) { down(layer, rows, products); });
 }
 
-void CpuBackend::mixture(const CpuLayer& layer, const Rows& x, uint32_t rows) {
+void CpuBackend::mixture(const CpuLayer& layer, const Input& x, uint32_t rows) {
   const CpuMixture& mixture = *layer.mixture;
   const Rows branch = branch_.rows(spec().embd);
   experts_.run(mixture, layer.spec->mlp.activation, x, rows, branch);
   if (layer.down) {
-    gate_up(layer, x, rows);
+    gate_up(layer, {x.x}, rows);
     const Rows shared = shared_.rows(spec().embd);
-    matmul(layer.down_cost, gate_.rows(layer.spec->mlp.ff), rows, {{&*layer.down, shared}});
-    if (mixture.shared_router) experts_.weigh_shared(*mixture.shared_router, x, rows, shared);
+    down(layer, rows, std::array{Product{&*layer.down, shared}});
+    if (mixture.shared_router) experts_.weigh_shared(*mixture.shared_router, x.x, rows, shared);
     for_rows(pool_, rows,
              [&](uint32_t row) { add_scaled(branch.values(row), 1, shared.values(row)); });
   }
   finish_branch(layer.ffn_post_norm, rows);
 }
 
-void CpuBackend::gate_up(const CpuLayer& layer, const Rows& x, uint32_t rows) {
-  const model::Activation activation = layer.spec->mlp.activation;
-  const Rows up = up_.rows(layer.spec->mlp.ff);
-  const Rows gate = gate_.rows(layer.spec->mlp.ff);
-  if (layer.gate) {
-    matmul(layer.gate_up_cost, x, rows, {{&*layer.gate, gate}, {&*layer.up, up}});
-  } else {
-    matmul(layer.gate_up_cost, x, rows, {{&*layer.up, gate}});
-  }
-  const Cost cost{.name = activation == model::Activation::kSilu ? "swiglu" : "gelu",
-                  .row_bytes = 3 * sizeof(float) * gate.cols};
-  profile_.measure(cost, rows, [&] {
-    for_rows(pool_, rows, [&](uint32_t row) {
-      if (layer.gate) {
-        activate(activation, gate.values(row), up.values(row));
-      } else {
-        activate(activation, gate.values(row));
-      }
-    });
-  });
+// What down() multiplies with the MLP's last matrix.
+void CpuBackend::gate_up(const CpuLayer& layer, const Input& x, uint32_t rows) {
+  const model::Mlp& spec = layer.spec->mlp;
+  const Hidden hidden{layer.gate ? &*layer.gate : nullptr, spec.activation, &*layer.down};
+  matmul(layer.gate_up_cost, x, rows,
+         {{.linear = &*layer.up, .y = hidden_.rows(spec.ff), .hidden = hidden}});
+}
+
+void CpuBackend::down(const CpuLayer& layer, uint32_t rows, std::span<const Product> products) {
+  const Rows hidden = hidden_.rows(layer.spec->mlp.ff);
+  profile_.measure(layer.down_cost, rows, [&] { matmul_.run_hidden(hidden, rows, products); });
 }
 
 // The rows that want logits, to what their sequences asked for.
@@ -286,7 +283,7 @@ std::vector<SequenceOutput> CpuBackend::outputs(std::span<const SequenceStep> st
   });
   const Rows logits = logits_.rows(spec().vocab);
   if (rows.wanted_single > 0) {
-    matmul(model_.head_cost, normed, rows.wanted_single, {{&model_.head, logits}});
+    matmul(model_.head_cost, {normed}, rows.wanted_single, {{&model_.head, logits}});
     finish_logits(logits, rows.wanted_single);
   }
   std::vector<SequenceOutput> result(step.size());
@@ -297,7 +294,7 @@ std::vector<SequenceOutput> CpuBackend::outputs(std::span<const SequenceStep> st
     if (step[i].output == Output::kAllLogits) {
       result[i].logits.resize(size_t{step[i].rows()} * spec().vocab);
       const Rows out{result[i].logits.data(), spec().vocab, spec().vocab};
-      matmul(model_.head_cost, normed.from(all), step[i].rows(), {{&model_.head, out}});
+      matmul(model_.head_cost, {normed.from(all)}, step[i].rows(), {{&model_.head, out}});
       finish_logits(out, step[i].rows());
       all += step[i].rows();
     } else {
@@ -352,15 +349,7 @@ void CpuBackend::embed(const StepRows& step) {
   });
 }
 
-void CpuBackend::norm(const Rows& x, const Norm& weights, const Rows& out, uint32_t rows) {
-  const Cost cost{.name = weights.kind == model::NormKind::kRms ? "rms_norm" : "layer_norm",
-                  .row_bytes = 2 * sizeof(float) * x.cols};
-  profile_.measure(cost, rows, [&] {
-    for_rows(pool_, rows, [&](uint32_t row) { weights.apply(x.values(row), out.values(row)); });
-  });
-}
-
-void CpuBackend::matmul(const Cost& cost, const Rows& x, uint32_t rows,
+void CpuBackend::matmul(const Cost& cost, const Input& x, uint32_t rows,
                         std::initializer_list<Product> products) {
   profile_.measure(cost, rows, [&] { matmul_.run(x, rows, {products.begin(), products.end()}); });
 }

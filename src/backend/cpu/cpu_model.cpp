@@ -103,11 +103,24 @@ Result<CpuLayer> create_layer(const model::ModelSpec& model, const model::LayerS
   return layer;
 }
 
-void widen(CpuLimits& limits, const Linear& linear) {
+void widen_decoded(CpuLimits& limits, const Linear& linear) {
   const model::Weight& weight = *linear.weight;
-  limits.cols = std::max(limits.cols, weight.cols);
   if (packed_tile_bytes(weight.tensor.type, weight.cols) != 0) return;
-  limits.decoded_cols = std::max(limits.decoded_cols, weight.cols);
+  limits.matmul.decoded_cols = std::max(limits.matmul.decoded_cols, weight.cols);
+}
+
+// A matrix that multiplies `times` rows for each of a step.
+void widen(CpuLimits& limits, const Linear& linear, uint32_t times = 1) {
+  const uint32_t whole_blocks = round_up(linear.weight->cols, kActivationColumns);
+  limits.matmul.cols = std::max(limits.matmul.cols, whole_blocks * times);
+  widen_decoded(limits, linear);
+}
+
+// The last one of an MLP.
+void widen_hidden(CpuLimits& limits, const Linear& linear, uint32_t times = 1) {
+  const uint32_t whole_blocks = round_up(linear.weight->cols, kActivationColumns);
+  limits.matmul.hidden_cols = std::max(limits.matmul.hidden_cols, whole_blocks * times);
+  widen_decoded(limits, linear);
 }
 
 void widen(CpuLimits& limits, const CpuMixture& mixture) {
@@ -115,19 +128,19 @@ void widen(CpuLimits& limits, const CpuMixture& mixture) {
   widen(limits, mixture.router);
   if (mixture.shared_router) widen(limits, *mixture.shared_router);
   for (const ExpertLinears& expert : mixture.experts) {
-    for (const Linear* linear : {&expert.gate, &expert.up, &expert.down}) {
-      widen(limits, *linear);
-      const uint32_t whole_blocks = round_up(linear->weight->cols, kActivationColumns);
-      limits.cols = std::max(limits.cols, whole_blocks * mixture.spec.used);
+    for (const Linear* linear : {&expert.gate, &expert.up}) {
+      widen(limits, *linear, mixture.spec.used);
     }
+    widen_hidden(limits, expert.down, mixture.spec.used);
   }
 }
 
 void widen(CpuLimits& limits, const CpuLayer& layer) {
   widen(limits, layer.output);
-  for (const auto* linear : {&layer.gate, &layer.up, &layer.down}) {
+  for (const auto* linear : {&layer.gate, &layer.up}) {
     if (*linear) widen(limits, **linear);
   }
+  if (layer.down) widen_hidden(limits, *layer.down);
   if (layer.mixture) widen(limits, *layer.mixture);
   if (layer.delta_net) {
     const CpuDeltaNet& net = *layer.delta_net;

@@ -36,8 +36,7 @@ struct CpuLimits {
   uint32_t kv = 0;  // kv_heads * head_dim
   uint32_t ff = 0;
   uint32_t rope_pairs = 0;
-  uint32_t cols = 0;          // of any matrix; of experts, times as many as a row uses
-  uint32_t decoded_cols = 0;  // of any that is decoded before it is multiplied
+  MatmulLimits matmul;
   ExpertLimits experts;
 };
 

@@ -94,7 +94,7 @@ std::span<float> DeltaNets::matrix(uint32_t layer, uint32_t state, uint32_t v_he
       .subspan(input_floats(net) + v_head * matrix_floats(net), matrix_floats(net));
 }
 
-Rows DeltaNets::run(uint32_t layer, const Rows& x, const StepRows& step, const Tools& tools) {
+Rows DeltaNets::run(uint32_t layer, const Input& x, const StepRows& step, const Tools& tools) {
   const CpuDeltaNet& weights = *nets_[layer];
   const model::DeltaNet& net = *weights.spec;
   const auto rows = static_cast<uint32_t>(step.rows.size());

@@ -44,7 +44,7 @@ class DeltaNets {
   };
   // From the rows x of a step to those that the output matrix multiplies. A sequence's state is
   // moved on by its rows.
-  [[nodiscard]] Rows run(uint32_t layer, const Rows& x, const StepRows& step, const Tools& tools);
+  [[nodiscard]] Rows run(uint32_t layer, const Input& x, const StepRows& step, const Tools& tools);
 
   [[nodiscard]] uint64_t state_bytes() const { return states_.size_bytes(); }
   [[nodiscard]] uint64_t activation_bytes() const;

@@ -108,54 +108,54 @@ ExpertRunner::ExpertRunner(ThreadPool& pool, Matmul& matmul, Profile& profile, u
   const uint32_t gathered = max_rows * limits.used;
   logits_ = RowBuffer(max_rows, limits.experts);
   gathered_ = RowBuffer(gathered, limits.embd);
-  gate_ = RowBuffer(gathered, limits.ff);
-  up_ = RowBuffer(gathered, limits.ff);
+  hidden_ = RowBuffer(gathered, limits.ff);
   outputs_ = RowBuffer(gathered, limits.embd);
 }
 
 uint64_t ExpertRunner::size_bytes() const {
   uint64_t bytes = 0;
-  for (const RowBuffer* buffer : {&logits_, &gathered_, &gate_, &up_, &outputs_}) {
+  for (const RowBuffer* buffer : {&logits_, &gathered_, &hidden_, &outputs_}) {
     bytes += buffer->size_bytes();
   }
   return bytes;
 }
 
-void ExpertRunner::run(const CpuMixture& mixture, model::Activation activation, const Rows& x,
+void ExpertRunner::run(const CpuMixture& mixture, model::Activation activation, const Input& x,
                        uint32_t rows, const Rows& out) {
   const uint32_t used = mixture.spec.used;
   route(mixture, x, rows);
   group(mixture.spec, rows);
-  const Rows gathered = gathered_.rows(x.cols);
+  const Rows gathered = gathered_.rows(x.x.cols);
   for_rows(pool_, rows * used, [&](uint32_t i) {
     const std::span row = gathered.values(places_[i]);
-    std::ranges::copy(x.values(i / used), row.begin());
+    std::ranges::copy(x.x.values(i / used), row.begin());
     if (mixture.spec.weighs_inputs) scale(row, std::exchange(choices_[i].weight, 1.0F));
   });
-  const Rows gate = gate_.rows(mixture.spec.ff);
-  const Rows up = up_.rows(mixture.spec.ff);
+  const Rows hidden = hidden_.rows(mixture.spec.ff);
   const Rows outputs = outputs_.rows(out.cols);
   std::vector<Product> gate_up, down;
   for (const Group& g : groups_) {
     const ExpertLinears& expert = mixture.experts[g.expert];
-    gate_up.insert(gate_up.end(), {{&expert.gate, gate}, {&expert.up, up}});
+    gate_up.push_back({.linear = &expert.up,
+                       .y = hidden,
+                       .hidden = Hidden{&expert.gate, activation, &expert.down}});
     down.push_back({&expert.down, outputs});
   }
-  multiply(mixture.gate_up_cost, gathered, 2, gate_up);
-  for_rows(pool_, rows * used,
-           [&](uint32_t i) { activate(activation, gate.values(i), up.values(i)); });
-  multiply(mixture.down_cost, gate, 1, down);
+  multiply(mixture.gate_up_cost, gate_up,
+           [&](std::span<const Batch> batches) { matmul_.run({gathered}, batches); });
+  multiply(mixture.down_cost, down,
+           [&](std::span<const Batch> batches) { matmul_.run_hidden(hidden, batches); });
   add_up(used, rows, out);
 }
 
 void ExpertRunner::weigh_shared(const Linear& shared_router, const Rows& x, uint32_t rows,
                                 const Rows& y) {
   const Rows logits = logits_.rows(1);
-  matmul_.run(x, rows, std::array{Product{&shared_router, logits}});
+  matmul_.run({x}, rows, std::array{Product{&shared_router, logits}});
   for_rows(pool_, rows, [&](uint32_t row) { scale(y.values(row), sigmoid(*logits.row(row))); });
 }
 
-void ExpertRunner::route(const CpuMixture& mixture, const Rows& x, uint32_t rows) {
+void ExpertRunner::route(const CpuMixture& mixture, const Input& x, uint32_t rows) {
   const uint32_t used = mixture.spec.used;
   const Rows logits = logits_.rows(mixture.spec.experts);
   profile_.measure(mixture.router_cost, rows,
@@ -184,20 +184,16 @@ void ExpertRunner::group(const model::Mixture& mixture, uint32_t rows) {
   for (size_t i = 0; i < places_.size(); ++i) places_[i] = next[choices_[i].expert]++;
 }
 
-// `products` are those of the groups, `products_each` of each.
-void ExpertRunner::multiply(const Cost& cost, const Rows& x, uint32_t products_each,
-                            std::span<const Product> products) {
+template <class Run>
+void ExpertRunner::multiply(const Cost& cost, std::span<const Product> products, const Run& run) {
   std::vector<Batch> batches;
   for (const Group& g : groups_) {
     batches.push_back(
-        {.first = g.first,
-         .rows = g.rows,
-         .products = products.subspan(batches.size() * products_each, products_each)});
+        {.first = g.first, .rows = g.rows, .products = products.subspan(batches.size(), 1)});
   }
   Cost of_all = cost;
   of_all.fixed_bytes *= groups_.size();
-  profile_.measure(of_all, groups_.back().first + groups_.back().rows,
-                   [&] { matmul_.run(x, batches); });
+  profile_.measure(of_all, groups_.back().first + groups_.back().rows, [&] { run(batches); });
 }
 
 // In the order of a row's choices, so that the sum does not depend on other rows.

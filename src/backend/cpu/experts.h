@@ -56,7 +56,7 @@ class ExpertRunner {
                const ExpertLimits& limits);
 
   // out = what the mixture makes of the first `rows` rows of x.
-  void run(const CpuMixture& mixture, model::Activation activation, const Rows& x, uint32_t rows,
+  void run(const CpuMixture& mixture, model::Activation activation, const Input& x, uint32_t rows,
            const Rows& out);
   // Multiplies each row of y with the sigmoid of the shared router's product with the row of x.
   void weigh_shared(const Linear& shared_router, const Rows& x, uint32_t rows, const Rows& y);
@@ -69,19 +69,20 @@ class ExpertRunner {
     uint32_t expert, first, rows;
   };
 
-  void route(const CpuMixture& mixture, const Rows& x, uint32_t rows);
+  void route(const CpuMixture& mixture, const Input& x, uint32_t rows);
   void group(const model::Mixture& mixture, uint32_t rows);
-  void multiply(const Cost& cost, const Rows& x, uint32_t products_each,
-                std::span<const Product> products);
+  // A product for each group, run by `run(batches)`.
+  template <class Run>
+  void multiply(const Cost& cost, std::span<const Product> products, const Run& run);
   void add_up(uint32_t used, uint32_t rows, const Rows& out);
 
   ThreadPool& pool_;
   Matmul& matmul_;
   Profile& profile_;
-  RowBuffer logits_;                          // [rows, experts]
-  RowBuffer gathered_, gate_, up_, outputs_;  // a row for each choice, expert after expert
-  std::vector<ExpertChoice> choices_;         // [rows, used]
-  std::vector<uint32_t> places_;              // [rows, used], in what is gathered
+  RowBuffer logits_;                       // [rows, experts]
+  RowBuffer gathered_, hidden_, outputs_;  // a row for each choice, expert after expert
+  std::vector<ExpertChoice> choices_;      // [rows, used]
+  std::vector<uint32_t> places_;           // [rows, used], in what is gathered
   std::vector<Group> groups_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "backend/cpu/element_ops.h"
 #include "backend/cpu/pack_weights.h"
 #include "base/check.h"
 #include "formats/dequantize.h"
@@ -81,29 +82,47 @@ Result<Linear> Linear::create(const model::Weight& weight,
   return linear;
 }
 
-Matmul::Matmul(ThreadPool& pool, uint32_t max_rows, uint32_t max_cols, uint32_t decoded_cols)
-    : pool_(pool), quantized_(size_t{max_rows} * ceil_div(max_cols, kActivationColumns)) {
+Matmul::Matmul(ThreadPool& pool, uint32_t max_rows, const MatmulLimits& limits)
+    : pool_(pool),
+      quantized_(size_t{max_rows} * ceil_div(limits.cols, kActivationColumns)),
+      hidden_(size_t{max_rows} * ceil_div(limits.hidden_cols, kActivationColumns)) {
+  constexpr size_t kTile = size_t{kRowsAtOnce} * kTileRows;
   for (uint32_t thread = 0; thread < pool.threads(); ++thread) {
-    workspaces_.push_back({.scratch = DecodeScratch(decoded_cols),
-                           .out = AlignedArray<float>(size_t{kRowsAtOnce} * kTileRows)});
+    workspaces_.push_back({.scratch = DecodeScratch(limits.decoded_cols),
+                           .out = AlignedArray<float>(kTile),
+                           .gate = AlignedArray<float>(kTile)});
   }
 }
 
 uint64_t Matmul::size_bytes() const {
-  uint64_t bytes = quantized_.size_bytes();
+  uint64_t bytes = quantized_.size_bytes() + hidden_.size_bytes();
   for (const Workspace& workspace : workspaces_) {
-    bytes += workspace.scratch.size_bytes() + workspace.out.size_bytes();
+    bytes +=
+        workspace.scratch.size_bytes() + workspace.out.size_bytes() + workspace.gate.size_bytes();
   }
   return bytes;
 }
 
-void Matmul::run(const Rows& x, uint32_t rows, std::span<const Product> products) {
+void Matmul::run(const Input& in, uint32_t rows, std::span<const Product> products) {
   const Batch batch{.first = 0, .rows = rows, .products = products};
-  run(x, {&batch, 1});
+  run(in, {&batch, 1});
 }
 
-void Matmul::run(const Rows& x, std::span<const Batch> batches) {
-  if (std::ranges::any_of(batches, wants_integers)) quantize(x, batches);
+void Matmul::run(const Input& in, std::span<const Batch> batches) {
+  prepare(in, batches);
+  multiply({in.x, quantized_}, batches);
+}
+
+void Matmul::run_hidden(const Rows& x, uint32_t rows, std::span<const Product> products) {
+  const Batch batch{.first = 0, .rows = rows, .products = products};
+  run_hidden(x, {&batch, 1});
+}
+
+void Matmul::run_hidden(const Rows& x, std::span<const Batch> batches) {
+  multiply({x, hidden_}, batches);
+}
+
+void Matmul::multiply(const Activations& x, std::span<const Batch> batches) {
   uint32_t n_tiles = 0;
   uint32_t rows = 0;
   for (const Batch& batch : batches) {
@@ -127,7 +146,7 @@ void Matmul::run(const Rows& x, std::span<const Batch> batches) {
   });
 }
 
-void Matmul::multiply_tiles(const Rows& x, const Batch& batch, uint32_t first, uint32_t end,
+void Matmul::multiply_tiles(const Activations& x, const Batch& batch, uint32_t first, uint32_t end,
                             Workspace& workspace) const {
   for (uint32_t row = 0; row < batch.rows; row += kRowsAtOnce) {
     const RowRange range = range_of(row, batch);
@@ -147,53 +166,102 @@ Matmul::RowRange Matmul::range_of(uint32_t row, const Batch& batch) {
   return {batch.first + first, std::min(batch.rows - first, kRowsAtOnce)};
 }
 
-ActivationBlock* Matmul::blocks_of(RowRange range, uint32_t cols) const {
-  return quantized_.data() + size_t{range.first} * ceil_div(cols, kActivationColumns);
+ActivationBlock* Matmul::blocks_of(const Blocks& blocks, RowRange range, uint32_t cols) {
+  return blocks.data() + size_t{range.first} * ceil_div(cols, kActivationColumns);
 }
 
-void Matmul::quantize(const Rows& x, std::span<const Batch> batches) {
-  const auto quantize_rows = [&](const Batch& batch, uint32_t first, uint32_t end) {
-    if (!wants_integers(batch)) return;
+void Matmul::prepare(const Input& in, std::span<const Batch> batches) {
+  if (in.norm == nullptr && std::ranges::none_of(batches, wants_integers)) return;
+  const auto prepare_rows = [&](const Batch& batch, uint32_t first, uint32_t end) {
+    const bool quantizes = wants_integers(batch);
     for (uint32_t i = first; i < end; ++i) {
       const RowRange range = range_of(i, batch);
       const uint32_t row = batch.first + i;
-      quantize_row(x.values(row), blocks_of(range, x.cols) + (row - range.first), range.count);
+      if (in.norm != nullptr) in.norm->apply(in.from.values(row), in.x.values(row));
+      if (!quantizes) continue;
+      quantize_row(in.x.values(row), blocks_of(quantized_, range, in.x.cols) + (row - range.first),
+                   range.count);
     }
   };
   if (batches.size() > 1) {
     return pool_.run(static_cast<uint32_t>(batches.size()),
-                     [&](uint32_t i, uint32_t) { quantize_rows(batches[i], 0, batches[i].rows); });
+                     [&](uint32_t i, uint32_t) { prepare_rows(batches[i], 0, batches[i].rows); });
   }
   const uint32_t rows = batches[0].rows;
   const uint32_t tasks = std::min(rows, pool_.threads() * kTasksPerThread);
   pool_.run(tasks, [&](uint32_t task, uint32_t) {
-    quantize_rows(batches[0], rows * task / tasks, rows * (task + 1) / tasks);
+    prepare_rows(batches[0], rows * task / tasks, rows * (task + 1) / tasks);
   });
 }
 
-void Matmul::multiply_tile(const Rows& x, RowRange range, const Product& product, uint32_t tile,
-                           Workspace& workspace) const {
-  const model::Weight& weight = *product.linear->weight;
-  CHECK(weight.cols == x.cols && weight.rows == product.y.cols);
-  const uint32_t first = tile * kTileRows;
-  const uint32_t n = std::min(kTileRows, weight.rows - first);
-  float* const out = workspace.out.data();
-  const PackedTile weights = tile_of(*product.linear, tile, workspace.scratch);
-  if (is_quantized(*product.linear)) {
-    multiply_quantized(weights, {blocks_of(range, x.cols), range.count, range.count},
+void Matmul::multiply_tile(const Activations& x, RowRange range, const Linear& linear,
+                           uint32_t tile, const DecodeScratch& scratch, float* out) {
+  CHECK(linear.weight->cols == x.floats.cols);
+  const PackedTile weights = tile_of(linear, tile, scratch);
+  if (is_quantized(linear)) {
+    multiply_quantized(weights,
+                       {blocks_of(x.blocks, range, x.floats.cols), range.count, range.count},
                        fastest_unit(range.count), out);
   } else {
-    multiply_floats(weights, {x.row(range.first), x.stride, range.count}, out);
+    multiply_floats(weights, {x.floats.row(range.first), x.floats.stride, range.count}, out);
   }
-  const std::span<const float> bias = product.linear->bias;
+  if (linear.bias.empty()) return;
+  const uint32_t first = tile * kTileRows;
+  const std::span bias =
+      std::span(linear.bias).subspan(first, std::min(kTileRows, linear.weight->rows - first));
+  for (uint32_t row = 0; row < range.count; ++row) {
+    add(bias, {out + row * kTileRows, bias.size()});
+  }
+}
+
+void Matmul::multiply_tile(const Activations& x, RowRange range, const Product& product,
+                           uint32_t tile, Workspace& workspace) const {
+  CHECK(product.linear->weight->rows == product.y.cols);
+  float* const out = workspace.out.data();
+  multiply_tile(x, range, *product.linear, tile, workspace.scratch, out);
+  if (product.hidden) {
+    if (const Linear* const gate = product.hidden->gate) {
+      multiply_tile(x, range, *gate, tile, workspace.scratch, workspace.gate.data());
+    }
+    return store_hidden(range, product, tile, workspace);
+  }
+  const uint32_t first = tile * kTileRows;
+  const uint32_t n = std::min(kTileRows, product.y.cols - first);
   for (uint32_t row = 0; row < range.count; ++row) {
     const std::span<float> sums(out + row * kTileRows, n);
-    if (!bias.empty()) add(bias.subspan(first, n), sums);
     const std::span<float> y(product.y.row(range.first + row) + first, n);
     if (product.store == Store::kAdd) {
       add(sums, y);
     } else {
       std::ranges::copy(sums, y.begin());
+    }
+  }
+}
+
+// A tile of rows of the matrix is a group of columns of what the next one reads.
+void Matmul::store_hidden(RowRange range, const Product& product, uint32_t tile,
+                          const Workspace& workspace) const {
+  static_assert(kTileRows == kActivationColumns);
+  const Hidden& hidden = *product.hidden;
+  const uint32_t cols = product.y.cols;
+  CHECK(hidden.next->weight->cols == cols);
+  const bool quantizes = is_quantized(*hidden.next);
+  ActivationBlock* const blocks = blocks_of(hidden_, range, cols) + size_t{tile} * range.count;
+  const uint32_t first = tile * kTileRows;
+  const uint32_t n = std::min(kTileRows, cols - first);
+  for (uint32_t row = 0; row < range.count; ++row) {
+    std::span<float> values(workspace.out.data() + row * kTileRows, n);
+    if (hidden.gate != nullptr) {
+      const std::span gate(workspace.gate.data() + row * kTileRows, n);
+      activate(hidden.activation, gate, values);
+      values = gate;
+    } else {
+      activate(hidden.activation, values);
+    }
+    if (quantizes) {
+      quantize_row(values, blocks + row, 1);
+    } else {
+      std::ranges::copy(values, product.y.row(range.first + row) + first);
     }
   }
 }
