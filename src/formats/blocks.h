@@ -149,6 +149,11 @@ static_assert(sizeof(BlockIQ1_S) == 50 && sizeof(BlockIQ1_M) == 56);
 static_assert(sizeof(BlockIQ2_XXS) == 66 && sizeof(BlockIQ2_XS) == 74 && sizeof(BlockIQ2_S) == 82);
 static_assert(sizeof(BlockIQ3_XXS) == 98 && sizeof(BlockIQ3_S) == 110);
 
+// Q2_K, Q3_K and TQ2_0: two bits of element i in 64 bytes; 32 bytes hold four runs of 32 elements.
+[[nodiscard]] constexpr int two_bits(const uint8_t (&qs)[64], int i) {
+  return (qs[i / 128 * 32 + i % 32] >> (2 * (i / 32 % 4))) & 3;
+}
+
 // The scale of a group of 32 elements, -32 to 31.
 [[nodiscard]] constexpr int scale_of_group(const BlockIQ4_XS& block, size_t group) {
   const int low = (block.scales_low[group / 2] >> (4 * (group % 2))) & 15;

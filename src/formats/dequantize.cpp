@@ -8,7 +8,7 @@
 #include "base/half.h"
 #include "formats/blocks.h"
 #include "formats/codebooks.h"
-#include "formats/decode_points.h"
+#include "formats/level_block.h"
 
 namespace weft::formats {
 namespace {
@@ -65,11 +65,6 @@ void decode(const BlockQ5_1& b, float* out) {
 void decode(const BlockQ8_0& b, float* out) {
   const float d = half_to_float(b.d);
   for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(b.qs[i]);
-}
-
-// Q2_K, Q3_K and TQ2_0: two bits of element i in 64 bytes; 32 bytes hold four runs of 32 elements.
-int two_bits(const uint8_t (&qs)[64], int i) {
-  return (qs[i / 128 * 32 + i % 32] >> (2 * (i / 32 % 4))) & 3;
 }
 
 void decode(const BlockQ2_K& b, float* out) {
@@ -170,25 +165,17 @@ void decode(const BlockNVFP4& b, float* out) {
   }
 }
 
-void decode(const BlockTQ1_0& b, float* out) {
-  const float d = half_to_float(b.d);
-  const auto decode_digits = [&](const uint8_t* bytes, int n_bytes, int n_digits) {
-    uint8_t power = 1;
-    for (int digit = 0; digit < n_digits; ++digit, power *= 3) {
-      for (int i = 0; i < n_bytes; ++i) {
-        const auto fraction = static_cast<uint8_t>(bytes[i] * power);
-        *out++ = d * static_cast<float>((fraction * 3 >> 8) - 1);
-      }
+// The rest, by their levels. All products are exact, so their order does not matter.
+template <class Block>
+  requires requires(const Block& b) { levels_of(b); }
+void decode(const Block& b, float* out) {
+  const LevelBlock block = levels_of(b);
+  for (size_t group = 0; group < 16; ++group) {
+    const float scale = block.d * static_cast<float>(block.scales[group]);
+    for (size_t i = 16 * group; i < 16 * group + 16; ++i) {
+      out[i] = scale * static_cast<float>(block.levels[i]);
     }
-  };
-  decode_digits(b.qs, 32, 5);
-  decode_digits(b.qs + 32, 16, 5);
-  decode_digits(b.qh, 4, 4);
-}
-
-void decode(const BlockTQ2_0& b, float* out) {
-  const float d = half_to_float(b.d);
-  for (int i = 0; i < 256; ++i) out[i] = d * static_cast<float>(two_bits(b.qs, i) - 1);
+  }
 }
 
 template <class Block>

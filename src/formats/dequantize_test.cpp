@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <set>
 #include <vector>
 
 #include "formats/codebooks.h"
+#include "formats/level_block.h"
 #include "formats/testdata/point_hashes.h"
 #include "formats/testdata/quants_golden.h"
 
@@ -120,6 +122,35 @@ TEST(Codebooks, AreThoseOfThePythonPackage) {
   EXPECT_EQ(hash_of(kIQ2_S), golden::kIQ2_SCodebook);
   EXPECT_EQ(hash_of(kIQ3_XXS), golden::kIQ3_XXSCodebook);
   EXPECT_EQ(hash_of(kIQ3_S), golden::kIQ3_SCodebook);
+}
+
+// A GPU has a table of the levels that there may be.
+TEST(LevelBlocks, HaveTheLevelsOfTheirType) {
+  const std::vector<uint8_t> bytes = random_bytes(size_t{16} * sizeof(BlockIQ3_S));
+  for (const auto& [type, magnitudes] : std::initializer_list<std::pair<TensorType, std::set<int>>>{
+           {TensorType::kTQ1_0, {0, 1}},
+           {TensorType::kTQ2_0, {0, 1, 2}},  // two bits may say 2, though no quantiser does
+           {TensorType::kIQ1_S, {1, 7, 9}},
+           {TensorType::kIQ1_M, {1, 7, 9}},
+           {TensorType::kIQ2_XXS, {8, 25, 43}},
+           {TensorType::kIQ2_XS, {8, 25, 43}},
+           {TensorType::kIQ2_S, {8, 25, 43}},
+           {TensorType::kIQ3_XXS, {2, 6, 10, 14, 18, 22, 26, 31}},
+           {TensorType::kIQ3_S, {1, 3, 5, 7, 9, 11, 13, 15}}}) {
+    SCOPED_TRACE(info(type).name);
+    ASSERT_TRUE(has_levels(type));
+    std::array<LevelBlock, 16> blocks;
+    const auto used = std::as_bytes(std::span(bytes)).first(16 * info(type).block_bytes);
+    take_levels(type, used, blocks);
+    std::set<int> seen;
+    for (const LevelBlock& block : blocks) {
+      for (const int8_t level : block.levels) seen.insert(std::abs(level));
+      for (const int8_t scale : block.scales)
+        EXPECT_TRUE(scale > 0 && scale < 32 && scale % 2 == 1);
+    }
+    EXPECT_EQ(seen, magnitudes);
+  }
+  EXPECT_FALSE(has_levels(TensorType::kQ2_K));
 }
 
 TEST(Dequantize, F32IsCopied) {

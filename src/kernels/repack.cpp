@@ -6,158 +6,10 @@
 
 #include "base/check.h"
 #include "base/checked.h"
-#include "base/half.h"
+#include "kernels/repack_block.h"
 
 namespace weft::kernels {
 namespace {
-
-// Eight small numbers, one a byte.
-using Eight = uint64_t;
-
-constexpr Eight kEach = 0x0101010101010101U;
-
-Eight load_eight(const std::byte* from) {
-  Eight value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
-// Four numbers, one a byte, as a packed dot product takes them.
-struct DotWords {
-  uint32_t first, second;
-};
-
-// The order of lib/dot_order.wgsl: numbers 0, 4, 1, 5 and 2, 6, 3, 7.
-DotWords dot_words(Eight levels) {
-  const auto spread = [](uint64_t two) {  // to bytes 0 and 2
-    two &= 0xffff;
-    return static_cast<uint32_t>((two | (two << 8)) & 0x00ff00ffU);
-  };
-  return {.first = spread(levels) | (spread(levels >> 32) << 8),
-          .second = spread(levels >> 16) | (spread(levels >> 48) << 8)};
-}
-
-// Of each number the low `n_bits`; those of the second word follow those of the first in each byte.
-uint32_t pack_low_bits(Eight levels, int n_bits) {
-  const DotWords words = dot_words(levels & (((1U << n_bits) - 1) * kEach));
-  return words.first | (words.second << n_bits);
-}
-
-// Where the next bytes of each plane go.
-using PlaneEnds = std::array<std::byte*, kMaxPlanes>;
-
-void put(std::byte*& end, const void* from, size_t size_bytes) {
-  std::memcpy(end, from, size_bytes);
-  end += size_bytes;
-}
-
-void put_word(std::byte*& end, uint32_t word) { put(end, &word, sizeof word); }
-
-// The bits of a byte, one a number.
-Eight spread_bits(uint32_t byte) {
-  const Eight own = ((byte & 0xffU) * kEach) & 0x8040201008040201U;  // bit i of byte i
-  return ((own + 0x7f * kEach) >> 7) & kEach;
-}
-
-// The word of lib/weight_fifth_bit.wgsl: `eight_at(i)` has the fifth bits of numbers i to i + 7 in
-// its lowest ones.
-template <class EightAt>
-uint32_t pack_fifth_bits(const EightAt& eight_at) {
-  uint32_t word = 0;
-  for (int i = 0; i < 4; ++i) word |= pack_low_bits(eight_at(8 * i), 1) << (2 * i);
-  return word;
-}
-
-// Sixteen bytes, the low halves of which are elements 0 to 15 and the high 16 to 31.
-void put_nibble_halves(std::byte*& end, const std::byte* qs) {
-  for (const int shift : {0, 4}) {
-    put_word(end, pack_low_bits(load_eight(qs) >> shift, 4));
-    put_word(end, pack_low_bits(load_eight(qs + 8) >> shift, 4));
-  }
-}
-
-// Blocks of 32: scale (and min), nibbles.
-template <size_t scale_bytes>
-void repack_q4(const std::byte* block, PlaneEnds& planes) {
-  put_nibble_halves(planes[0], block + scale_bytes);
-  put(planes[1], block, scale_bytes);
-}
-
-// The same with a word of fifth bits between them.
-template <size_t scale_bytes>
-void repack_q5(const std::byte* block, PlaneEnds& planes) {
-  put_nibble_halves(planes[0], block + scale_bytes + 4);
-  uint32_t file_bits;
-  std::memcpy(&file_bits, block + scale_bytes, sizeof file_bits);
-  put_word(planes[1], pack_fifth_bits([&](int i) { return spread_bits(file_bits >> i); }));
-  put(planes[2], block, scale_bytes);
-}
-
-void repack_q8_0(const std::byte* block, PlaneEnds& planes) {
-  for (int i = 0; i < 32; i += 8) {
-    const DotWords words = dot_words(load_eight(block + 2 + i));
-    put_word(planes[0], words.first);
-    put_word(planes[0], words.second);
-  }
-  put(planes[1], block, 2);
-}
-
-constexpr size_t kHeaderBytes = 16;  // d, dmin and twelve bytes of scales: lib/weight_k_header.wgsl
-
-// Groups of 32; 32 bytes hold two groups, the first in the low halves.
-void put_group_nibbles(std::byte*& end, const std::byte* qs) {
-  for (int group = 0; group < 8; ++group) {
-    for (int i = 0; i < 32; i += 8) {
-      const Eight levels = load_eight(qs + (group / 2) * 32 + i) >> (4 * (group % 2));
-      put_word(end, pack_low_bits(levels, 4));
-    }
-  }
-}
-
-void repack_q4_k(const std::byte* block, PlaneEnds& planes) {
-  put_group_nibbles(planes[0], block + kHeaderBytes);
-  put(planes[1], block, kHeaderBytes);
-}
-
-void repack_q5_k(const std::byte* block, PlaneEnds& planes) {
-  const std::byte* qh = block + kHeaderBytes;  // bit g of byte i: element i of group g
-  put_group_nibbles(planes[0], qh + 32);
-  for (int group = 0; group < 8; ++group) {
-    put_word(planes[1], pack_fifth_bits([&](int i) { return load_eight(qh + i) >> group; }));
-  }
-  put(planes[2], block, kHeaderBytes);
-}
-
-// Two halves of four groups of 32. In a half, groups 0 and 1 are the low and 2 and 3 the high four
-// bits of its 64 bytes of ql, and the two bits 2 g of its 32 bytes of qh belong to group g.
-void repack_q6_k(const std::byte* block, PlaneEnds& planes) {
-  for (int group = 0; group < 8; ++group) {
-    const std::byte* ql = block + (group / 4) * 64 + (group % 2) * 32;
-    const std::byte* qh = block + 128 + (group / 4) * 32;
-    const int low_shift = 4 * (group % 4 / 2);
-    const int high_shift = 2 * (group % 4);
-    for (int i = 0; i < 32; i += 8) {
-      put_word(planes[0], pack_low_bits(load_eight(ql + i) >> low_shift, 4));
-    }
-    for (int i = 0; i < 32; i += 16) {
-      put_word(planes[1], pack_low_bits(load_eight(qh + i) >> high_shift, 2) |
-                              (pack_low_bits(load_eight(qh + i + 8) >> high_shift, 2) << 4));
-    }
-  }
-  put(planes[2], block + 192, 16);  // scales
-  uint16_t d;
-  std::memcpy(&d, block + 208, sizeof d);
-  const float scale = half_to_float(d);
-  put(planes[2], &scale, sizeof scale);
-}
-
-void repack_iq4_xs(const std::byte* block, PlaneEnds& planes) {
-  constexpr size_t kScaleBytes = 8;  // d, then six bits for each group of 32
-  for (int group = 0; group < 8; ++group) {
-    put_nibble_halves(planes[0], block + kScaleBytes + 16 * group);
-  }
-  put(planes[1], block, kScaleBytes);
-}
 
 // Of a block, what lies in one plane.
 struct PlaneInfo {
@@ -180,21 +32,26 @@ struct FormatInfo {
 constexpr uint32_t kMaxPlaneBytes = 128;  // of a block
 
 const FormatInfo& info(WeightFormat format) {
-  static constexpr std::array<FormatInfo, 14> kInfos{{
+  static constexpr std::array<FormatInfo, 19> kInfos{{
       {"weight_f32", 8, 1, 4, 1, {{{1, 32}}}, nullptr},
       {"weight_f16", 8, 1, 2, 1, {{{1, 16}}}, nullptr},
       {"weight_bf16", 8, 1, 2, 1, {{{1, 16}}}, nullptr},
       {"weight_q8_0", 32, 32, 34, 2, {{{2, 16}, {1, 2}}}, repack_q8_0},
-      {"weight_q4_0", 32, 32, 18, 2, {{{1, 16}, {1, 2}}}, repack_q4<2>},
-      {"weight_q4_1", 32, 32, 20, 2, {{{1, 16}, {1, 4}}}, repack_q4<4>},
-      {"weight_q5_0", 32, 32, 22, 3, {{{1, 16}, {1, 4}, {1, 2}}}, repack_q5<2>},
-      {"weight_q5_1", 32, 32, 24, 3, {{{1, 16}, {1, 4}, {1, 4}}}, repack_q5<4>},
+      {"weight_q4_0", 32, 32, 18, 2, {{{1, 16}, {1, 2}}}, repack_q4_0},
+      {"weight_q4_1", 32, 32, 20, 2, {{{1, 16}, {1, 4}}}, repack_q4_1},
+      {"weight_q5_0", 32, 32, 22, 3, {{{1, 16}, {1, 4}, {1, 2}}}, repack_q5_0},
+      {"weight_q5_1", 32, 32, 24, 3, {{{1, 16}, {1, 4}, {1, 4}}}, repack_q5_1},
       {"weight_q4_k", 32, 256, 144, 2, {{{8, 16}, {1, 16}}}, repack_q4_k},
       {"weight_q5_k", 32, 256, 176, 3, {{{8, 16}, {8, 4}, {1, 16}}}, repack_q5_k},
       {"weight_q6_k", 32, 256, 210, 3, {{{8, 16}, {8, 8}, {5, 4}}}, repack_q6_k},
-      {"weight_iq4_nl", 32, 32, 18, 2, {{{1, 16}, {1, 2}}}, repack_q4<2>},
+      {"weight_iq4_nl", 32, 32, 18, 2, {{{1, 16}, {1, 2}}}, repack_q4_0},
       {"weight_iq4_xs", 32, 256, 136, 2, {{{8, 16}, {1, 8}}}, repack_iq4_xs},
-      {"weight_mxfp4", 32, 32, 17, 2, {{{1, 16}, {1, 1}}}, repack_q4<1>},
+      {"weight_mxfp4", 32, 32, 17, 2, {{{1, 16}, {1, 1}}}, repack_mxfp4},
+      {"weight_q2_k", 32, 256, 84, 2, {{{8, 8}, {5, 4}}}, repack_q2_k},
+      {"weight_q3_k", 32, 256, 110, 3, {{{8, 8}, {8, 4}, {5, 4}}}, repack_q3_k},
+      {"weight_nvfp4", 32, 64, 36, 2, {{{2, 16}, {2, 4}}}, repack_nvfp4},
+      {"weight_levels", 32, 256, 276, 2, {{{8, 16}, {5, 4}}}, repack_levels},
+      {"weight_q6_k", 32, 256, 276, 3, {{{8, 16}, {8, 8}, {5, 4}}}, repack_six_bit_levels},
   }};
   return kInfos.at(std::to_underlying(format));
 }
@@ -259,8 +116,8 @@ void copy_padded(const FormatInfo& format, uint32_t cols, std::span<const std::b
   const size_t row_bytes = size_t{cols} * format.block_bytes;
   const size_t padding = row_steps(format, cols) * format.planes[0].block_bytes() - row_bytes;
   for (size_t at = 0; at < file_rows.size(); at += row_bytes) {
-    put(end, file_rows.data() + at, row_bytes);
-    end = std::fill_n(end, padding, std::byte{0});
+    std::memcpy(end, file_rows.data() + at, row_bytes);
+    end = std::fill_n(end + row_bytes, padding, std::byte{0});
   }
 }
 

@@ -31,6 +31,13 @@ enum class WeightFormat : uint8_t {
   kIQ4_NL,
   kIQ4_XS,
   kMXFP4,
+  kQ2_K,
+  kQ3_K,
+  kNVFP4,
+  // Of formats::LevelBlock, 276 bytes for 256 elements d * scale * level: f32 d, 16 scales and then
+  // 256 levels of a signed byte each. They are of lib/weight_levels.wgsl, or -32 to 31.
+  kLevels,
+  kSixBitLevels,
 };
 
 // The file that unpacks it, for Variant::imports: "weight_q4_k".
@@ -47,7 +54,7 @@ enum class WeightFormat : uint8_t {
 // lack in the last group are zeros.
 [[nodiscard]] uint32_t row_group(WeightFormat format);
 
-// Bytes of a row as it lies in the file.
+// Bytes of a row as repack() takes it: as it lies in the file, or in LevelBlocks.
 [[nodiscard]] uint64_t file_row_bytes(WeightFormat format, uint32_t cols);
 
 inline constexpr uint32_t kMaxPlanes = 3;
@@ -107,7 +114,8 @@ struct PlanePiece {
 [[nodiscard]] uint64_t repacked_bytes(const WeightLayout& layout, uint32_t count);
 
 // Repacks rows of W into `staging`, which has repacked_bytes(layout, rows.count) bytes, aligned to
-// 16. `file_rows` are those rows as they lie in the file. One piece for each plane.
+// 16. `file_rows` are those rows as they lie in the file, or in LevelBlocks. One piece for each
+// plane.
 [[nodiscard]] std::vector<PlanePiece> repack(const WeightLayout& layout, RowRange rows,
                                              std::span<const std::byte> file_rows,
                                              std::span<std::byte> staging);

@@ -8,7 +8,8 @@
 
 namespace weft::testing {
 
-// Types: f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_K, q5_K, q6_K. `values` are whole blocks.
+// `values` are whole blocks. Types but f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_K, q5_K and
+// q6_K become random_blocks(), as large as `values` but not near them.
 [[nodiscard]] Bytes quantize(formats::TensorType type, std::span<const float> values);
 
 }  // namespace weft::testing

@@ -113,6 +113,34 @@ TEST_F(GpuBackendTest, EveryWeightTypeMatchesTheReferenceModel) {
   }
 }
 
+// The types that fewer models have, which mostly lie on the device as other blocks than in the
+// file: all matrices, or to be quick those of V alone.
+TEST_F(GpuBackendTest, RarerWeightTypesMatchTheReferenceModel) {
+  for (const TensorType type :
+       {TensorType::kQ2_K, TensorType::kQ3_K, TensorType::kIQ4_NL, TensorType::kIQ4_XS,
+        TensorType::kMXFP4, TensorType::kNVFP4, TensorType::kTQ1_0, TensorType::kTQ2_0,
+        TensorType::kIQ1_S, TensorType::kIQ1_M, TensorType::kIQ2_XXS, TensorType::kIQ2_XS,
+        TensorType::kIQ2_S, TensorType::kIQ3_XXS, TensorType::kIQ3_S}) {
+    SCOPED_TRACE(formats::info(type).name);
+    const bool all = type == TensorType::kQ2_K || type == TensorType::kIQ2_XS;
+    const TinyModel model({.layers = 1,
+                           .embd = 256,
+                           .heads = 8,
+                           .kv_heads = 4,
+                           .head_dim = 32,
+                           .ff = 256,
+                           .vocab = 300,
+                           .type = all ? type : TensorType::kF32,
+                           .v_type = type});
+    Options options = test_options();
+    options.max_sequences = 1;
+    const auto backend = make(model.spec(), options);
+    const auto tokens = some_tokens(12, 1, model.spec().vocab);
+    EXPECT_LE(relative_error(model.spec(), tokens, logits(*backend, tokens, {10, 1, 1})),
+              tolerance());
+  }
+}
+
 // What is chosen for an adapter without subgroups, f16 and matrix units.
 TEST_F(GpuBackendTest, ADeviceWithoutFeaturesMatchesTheReferenceModel) {
   const TinyModel model(ragged_options());
@@ -336,11 +364,11 @@ TEST_F(GpuBackendTest, MemoryIsWhatWasAllocated) {
 TEST_F(GpuBackendTest, RefusesATypeWithoutKernel) {
   const TinyModel model(ragged_options());
   model::ModelSpec spec = model.spec();
-  spec.layers[1].ffn_up.tensor.type = TensorType::kIQ2_XS;
+  spec.layers[1].ffn_up.tensor.type = TensorType::kQ1_0;
   const auto backend = create(spec);
   ASSERT_FALSE(backend);
   EXPECT_NE(backend.error().message().find("blk.1.ffn_up.weight"), std::string::npos);
-  EXPECT_NE(backend.error().message().find("iq2_xs"), std::string::npos);
+  EXPECT_NE(backend.error().message().find("q1_0"), std::string::npos);
 }
 
 TEST_F(GpuBackendTest, RefusesOtherKvTypesThanItHas) {

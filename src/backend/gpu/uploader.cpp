@@ -47,6 +47,23 @@ std::optional<WeightFormat> format_of(TensorType type) {
       return WeightFormat::kIQ4_XS;
     case TensorType::kMXFP4:
       return WeightFormat::kMXFP4;
+    case TensorType::kQ2_K:
+      return WeightFormat::kQ2_K;
+    case TensorType::kQ3_K:
+      return WeightFormat::kQ3_K;
+    case TensorType::kNVFP4:
+      return WeightFormat::kNVFP4;
+    case TensorType::kTQ1_0:
+    case TensorType::kTQ2_0:
+    case TensorType::kIQ1_S:
+    case TensorType::kIQ1_M:
+    case TensorType::kIQ2_XXS:
+    case TensorType::kIQ2_XS:
+    case TensorType::kIQ2_S:
+      return WeightFormat::kLevels;
+    case TensorType::kIQ3_XXS:
+    case TensorType::kIQ3_S:
+      return WeightFormat::kSixBitLevels;
     default:
       return std::nullopt;
   }
@@ -191,6 +208,11 @@ Result<WeightFormat> Uploader::known_format(const formats::TensorView& tensor) {
               formats::info(tensor.type).name);
 }
 
+Uploader::FileRows Uploader::file_rows(const formats::TensorView& tensor, uint32_t cols) {
+  const formats::TensorTypeInfo& of = formats::info(tensor.type);
+  return {tensor.type, tensor.data, uint64_t{cols / of.block_elements} * of.block_bytes};
+}
+
 bool Uploader::can_share(std::span<const Source> sources) const {
   if (sources.size() == 1) return true;
   const auto format = format_of(sources[0].weight.tensor.type);
@@ -228,7 +250,7 @@ Result<void> Uploader::add_run(std::span<const Source> sources, uint32_t& first_
   for (const Source& source : sources) {
     const kernels::RowRange range{.first = first, .count = source.weight.rows};
     first += range.count;
-    upload_rows_of(*buffer, layout, range, source.weight.tensor.data);
+    upload_rows_of(*buffer, layout, range, file_rows(source.weight.tensor, cols));
     DeviceMatrix matrix{.rows = range.count, .cols = cols};
     matrix.parts.push_back(
         {.first_row = 0, .layout = *kernels::rows_of(layout, range), .buffer = buffer});
@@ -250,9 +272,8 @@ Result<MatrixPart> Uploader::upload_part(const formats::TensorView& tensor, Weig
                                          uint32_t cols, kernels::RowRange range) {
   const kernels::WeightLayout layout = kernels::weight_layout(format, range.count, cols);
   WEFT_ASSIGN(auto buffer, new_weight_buffer(layout, tensor.name));
-  const uint64_t row_bytes = kernels::file_row_bytes(format, cols);
   upload_rows_of(*buffer, layout, {.first = 0, .count = range.count},
-                 tensor.data.subspan(range.first * row_bytes, range.count * row_bytes));
+                 file_rows(tensor, cols).part(range.first, range.count));
   return MatrixPart{.first_row = range.first, .layout = layout, .buffer = std::move(buffer)};
 }
 
@@ -273,7 +294,7 @@ Result<ExpertMatrices::Part> Uploader::expert_part(
                     formats::info(first.tensor.type).name);
       }
       upload_rows_of(buffer, layout, {.first = first_row, .count = matrix->rows},
-                     matrix->tensor.data);
+                     file_rows(matrix->tensor, first.cols));
       first_row += matrix->rows;
     }
   }
@@ -282,48 +303,56 @@ Result<ExpertMatrices::Part> Uploader::expert_part(
 }
 
 void Uploader::upload_rows_of(const gpu::Buffer& buffer, const kernels::WeightLayout& layout,
-                              kernels::RowRange range, std::span<const std::byte> rows) {
+                              kernels::RowRange range, const FileRows& rows) {
   const uint64_t row_bytes = kernels::file_row_bytes(layout.format, layout.cols);
   const uint64_t fitting = kStagingBytes / std::max<uint64_t>(1, row_bytes);
   const auto step = narrow<uint32_t>(
       round_up<uint64_t>(std::clamp<uint64_t>(fitting, 1, range.count), kernels::kRowAlignment));
   for (uint32_t first = 0; first < range.count; first += step) {
     const uint32_t count = std::min(step, range.count - first);
-    upload_piece(buffer, layout, {.first = range.first + first, .count = count},
-                 rows.subspan(first * row_bytes, count * row_bytes), row_bytes);
-    uploaded(count * row_bytes);
+    const FileRows piece = rows.part(first, count);
+    upload_piece(buffer, layout, {.first = range.first + first, .count = count}, piece);
+    uploaded(piece.bytes.size());
   }
 }
 
 void Uploader::upload_piece(const gpu::Buffer& buffer, const kernels::WeightLayout& layout,
-                            kernels::RowRange range, std::span<const std::byte> rows,
-                            uint64_t row_bytes) {
-  const uint64_t useful = range.count * row_bytes / kThreadBytes;
+                            kernels::RowRange range, const FileRows& rows) {
+  const uint64_t useful = rows.bytes.size() / kThreadBytes;
   const auto n_threads = narrow<uint32_t>(
       std::clamp<uint64_t>(useful, 1, std::max(1U, std::thread::hardware_concurrency())));
   const uint32_t share =
       round_up(ceil_div(range.count, n_threads), uint32_t{kernels::kRowAlignment});
 
   work_.resize(ceil_div(range.count, share));
-  const auto repack = [&](uint32_t i) {
+  const auto repack_share = [&](uint32_t i) {
     const uint32_t first = i * share;
     const kernels::RowRange part{.first = range.first + first,
                                  .count = std::min(share, range.count - first)};
-    Work& mine = work_[i];
-    mine.staging.resize(kernels::repacked_bytes(layout, part.count));
-    const auto file_rows = rows.subspan(first * row_bytes, part.count * row_bytes);
-    mine.pieces = kernels::repack(layout, part, file_rows, mine.staging);
+    repack(layout, part, rows.part(first, part.count), work_[i]);
   };
   {
     std::vector<std::jthread> threads;
-    for (uint32_t i = 1; i < work_.size(); ++i) threads.emplace_back(repack, i);
-    repack(0);
+    for (uint32_t i = 1; i < work_.size(); ++i) threads.emplace_back(repack_share, i);
+    repack_share(0);
   }
   for (const Work& done : work_) {
     for (const kernels::PlanePiece& piece : done.pieces) {
       device_.write(buffer, piece.offset, piece.bytes);
     }
   }
+}
+
+void Uploader::repack(const kernels::WeightLayout& layout, kernels::RowRange range,
+                      const FileRows& rows, Work& work) {
+  work.staging.resize(kernels::repacked_bytes(layout, range.count));
+  std::span<const std::byte> bytes = rows.bytes;
+  if (formats::has_levels(rows.type)) {
+    work.blocks.resize(bytes.size() / formats::info(rows.type).block_bytes);
+    formats::take_levels(rows.type, bytes, work.blocks);
+    bytes = std::as_bytes(std::span(work.blocks));
+  }
+  work.pieces = kernels::repack(layout, range, bytes, work.staging);
 }
 
 void Uploader::uploaded(uint64_t bytes) {

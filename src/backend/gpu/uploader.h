@@ -13,6 +13,7 @@
 
 #include "backend/gpu/weights.h"
 #include "base/error.h"
+#include "formats/level_block.h"
 #include "formats/tensor_view.h"
 #include "gpu/device.h"
 #include "kernels/repack.h"
@@ -60,9 +61,22 @@ class Uploader {
  private:
   // What one thread repacked; kept from piece to piece, as fresh pages are dear.
   struct Work {
+    std::vector<formats::LevelBlock> blocks;
     std::vector<std::byte> staging;
     std::vector<kernels::PlanePiece> pieces;
   };
+
+  // Whole rows of a tensor as they lie in the file.
+  struct FileRows {
+    formats::TensorType type;
+    std::span<const std::byte> bytes;
+    uint64_t row_bytes;
+
+    [[nodiscard]] FileRows part(uint64_t first, uint64_t count) const {
+      return {type, bytes.subspan(first * row_bytes, count * row_bytes), row_bytes};
+    }
+  };
+  static FileRows file_rows(const formats::TensorView& tensor, uint32_t cols);
 
   static Result<std::vector<float>> values_of(const formats::TensorView& tensor);
   Result<gpu::Buffer> buffer_of(std::span<const std::byte> bytes, std::string_view label);
@@ -80,13 +94,15 @@ class Uploader {
   Result<ExpertMatrices::Part> expert_part(
       std::span<const std::vector<const model::Weight*>> matrices, uint32_t rows);
 
-  // `rows` of a tensor become rows `range` of what lies in `buffer`.
+  // `rows` become rows `range` of what lies in `buffer`.
   void upload_rows_of(const gpu::Buffer& buffer, const kernels::WeightLayout& layout,
-                      kernels::RowRange range, std::span<const std::byte> rows);
+                      kernels::RowRange range, const FileRows& rows);
 
   // Repacks on several threads, then writes on this one.
   void upload_piece(const gpu::Buffer& buffer, const kernels::WeightLayout& layout,
-                    kernels::RowRange range, std::span<const std::byte> rows, uint64_t row_bytes);
+                    kernels::RowRange range, const FileRows& rows);
+  static void repack(const kernels::WeightLayout& layout, kernels::RowRange range,
+                     const FileRows& rows, Work& work);
   void uploaded(uint64_t bytes);
 
   gpu::Device& device_;

@@ -1,10 +1,9 @@
-//! 32 numbers of five bits: weight_nibbles, and a word of fifth bits. Bit 8 b + w of it belongs to byte b of dot
-//! word w, 0 to 7.
+//! 32 numbers of five bits: weight_nibbles, and a word of fifth bits.
 //! import: weight_nibbles
+//! import: weight_one_bit
 
 fn five_bit_words(words: vec4u, high: u32, eight: u32) -> vec2u {
-  let bits = (vec2u(high) >> (2u * eight + vec2u(0u, 1u))) & vec2u(0x01010101u);
-  return nibble_words(words, eight) | (bits << vec2u(4u));
+  return nibble_words(words, eight) | (one_bit_words(high, eight) << vec2u(4u));
 }
 
 fn five_bits(words: vec4u, high: u32, quad: u32) -> vec4u {

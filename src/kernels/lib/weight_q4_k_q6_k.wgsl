@@ -26,7 +26,7 @@ fn load_unit(i: u32) -> Unit {
   let first = Q6_K_FROM * UNITS;
   if (i < first) { return Unit(quants[i], vec2u(), headers[of_eight_units(i)], i / kRowGroup % 8u); }
   let q6 = i - first;
-  let at = six_bit_scales(q6);
+  let at = half_scales(q6);
   return Unit(low[q6], high[q6], vec4u(scales[at.d], scales[at.word] >> at.shift, 0u, 0u), kIsQ6K);
 }
 

@@ -5,7 +5,7 @@ const UNIT = 32u;
 const LINES = 2u;
 @group(0) @binding(3) var<storage, read> quants: array<vec4u>;  // [rows, units]: the low four bits
 @group(0) @binding(4) var<storage, read> high: array<vec2u>;    // [rows, units]: the high two
-@group(0) @binding(5) var<storage, read> scales: array<u32>;    // six_bit_scales()
+@group(0) @binding(5) var<storage, read> scales: array<u32>;    // half_scales()
 
 struct Unit {
   quants: vec4u,
@@ -15,7 +15,7 @@ struct Unit {
 }
 
 fn load_unit(i: u32) -> Unit {
-  let at = six_bit_scales(i);
+  let at = half_scales(i);
   return Unit(quants[i], high[i], scales[at.d], scales[at.word] >> at.shift);
 }
 

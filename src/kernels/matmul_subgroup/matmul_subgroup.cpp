@@ -18,7 +18,8 @@ namespace {
 
 bool has_signed_levels(WeightFormat format) {
   return format == WeightFormat::kQ8_0 || format == WeightFormat::kIQ4_NL ||
-         format == WeightFormat::kIQ4_XS || format == WeightFormat::kMXFP4;
+         format == WeightFormat::kIQ4_XS || format == WeightFormat::kMXFP4 ||
+         format == WeightFormat::kNVFP4 || format == WeightFormat::kLevels;
 }
 
 constexpr uint32_t kJoinLanes = 128;

@@ -75,6 +75,41 @@ double e2m1(int q) {
   return q < 8 ? magnitude : -magnitude;
 }
 
+// Of element e of 256, in 64 bytes.
+int two_bits(Bytes qs, size_t e) { return (qs[e / 128 * 32 + e % 32] >> (e % 128 / 32 * 2)) & 3; }
+
+double q2_k(Bytes block, size_t e) {
+  const int scale = block[e / 16];
+  return half_at(block, 80) * (scale % 16) * two_bits(block + 16, e) -
+         half_at(block, 82) * (scale / 16);
+}
+
+double q3_k(Bytes block, size_t e) {
+  const size_t group = e / 16;
+  Bytes scales = block + 96;
+  const int low = (scales[group % 8] >> (group / 8 * 4)) & 15;
+  const int high = (scales[8 + group % 4] >> (group / 4 * 2)) & 3;
+  const int third = (block[e % 32] >> (e / 32)) & 1;
+  return half_at(block, 108) * (low + 16 * high - 32) * (two_bits(block + 32, e) + 4 * third - 4);
+}
+
+double e4m3(int bits) {
+  const int exponent = bits / 8 % 16;
+  const double fraction = bits % 8 / 8.0;
+  return exponent == 0 ? std::ldexp(fraction, -6) : std::ldexp(1 + fraction, exponent - 7);
+}
+
+double nvfp4(Bytes block, size_t e) {
+  const size_t group = e / 16;
+  const int q = (block[4 + 8 * group + e % 8] >> (e % 16 / 8 * 4)) & 15;
+  return e4m3(block[group]) * e2m1(q);
+}
+
+double of_level_block(Bytes block, size_t e) {
+  const auto scale = static_cast<int8_t>(block[4 + e / 16]);
+  return f32_at(block) * scale * static_cast<int8_t>(block[20 + e]);
+}
+
 double element(WeightFormat format, Bytes block, size_t e) {
   switch (format) {
     case WeightFormat::kF32:
@@ -106,6 +141,15 @@ double element(WeightFormat format, Bytes block, size_t e) {
       return std::ldexp(e2m1(nibble(block + 1, e)), block[0] - 127);
     case WeightFormat::kQ6_K:
       return q6_k(block, e);
+    case WeightFormat::kQ2_K:
+      return q2_k(block, e);
+    case WeightFormat::kQ3_K:
+      return q3_k(block, e);
+    case WeightFormat::kNVFP4:
+      return nvfp4(block, e);
+    case WeightFormat::kLevels:
+    case WeightFormat::kSixBitLevels:
+      return of_level_block(block, e);
   }
   return 0;
 }

@@ -1,5 +1,6 @@
 #include "kernels/testing/random_weight.h"
 
+#include <array>
 #include <cstring>
 
 #include "base/check.h"
@@ -21,6 +22,9 @@ std::vector<HalfField> half_fields(WeightFormat format) {
     case WeightFormat::kF32:
     case WeightFormat::kBF16:
     case WeightFormat::kMXFP4:
+    case WeightFormat::kNVFP4:
+    case WeightFormat::kLevels:
+    case WeightFormat::kSixBitLevels:
       return {};
     case WeightFormat::kF16:
       return {{0, 1}};
@@ -44,8 +48,27 @@ std::vector<HalfField> half_fields(WeightFormat format) {
       return {{0, 1 / 4096.0F}};
     case WeightFormat::kQ6_K:
       return {{208, 1 / 4096.0F}};
+    case WeightFormat::kQ2_K:
+      return {{80, 1 / 32.0F}, {82, 1 / 16.0F}};
+    case WeightFormat::kQ3_K:
+      return {{108, 1 / 128.0F}};
   }
   return {};
+}
+
+// Makes what repack() takes of 276 random bytes.
+void make_level_block(WeightFormat format, float number, std::byte* block) {
+  static constexpr std::array<int8_t, 8> kMagnitudes{0, 1, 2, 7, 8, 9, 25, 43};
+  const float d = number / 4096;
+  std::memcpy(block, &d, 4);
+  for (std::byte& level : std::span(block + 20, 256)) {
+    const auto random = std::to_integer<uint8_t>(level);
+    const int magnitude = kMagnitudes[random % 8];
+    const int value = format == WeightFormat::kSixBitLevels ? random % 64 - 32
+                      : random < 128                        ? magnitude
+                                                            : -magnitude;
+    level = static_cast<std::byte>(value);
+  }
 }
 
 }  // namespace
@@ -67,6 +90,12 @@ std::vector<std::byte> random_blocks(WeightFormat format, uint32_t rows, uint32_
     }
     // Scales of 2^-12 to 2^-5, for levels up to 12.
     if (format == WeightFormat::kMXFP4) block[0] = std::byte(116 + b % 8);
+    if (format == WeightFormat::kNVFP4) {  // scales of 2^-6 to 2^-4
+      for (std::byte& scale : std::span(block, 4)) scale = (scale & std::byte{7}) | std::byte{8};
+    }
+    if (format == WeightFormat::kLevels || format == WeightFormat::kSixBitLevels) {
+      make_level_block(format, numbers[b], block);
+    }
     size_t next = 2 * b;
     for (const HalfField& field : half_fields(format)) {
       const uint16_t bits = float_to_half(field.largest * numbers[next++]);

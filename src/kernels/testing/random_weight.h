@@ -13,10 +13,11 @@
 namespace weft::kernels {
 
 inline constexpr WeightFormat kAllWeightFormats[] = {
-    WeightFormat::kF32,    WeightFormat::kF16,  WeightFormat::kBF16, WeightFormat::kQ8_0,
-    WeightFormat::kQ4_0,   WeightFormat::kQ4_1, WeightFormat::kQ5_0, WeightFormat::kQ5_1,
-    WeightFormat::kQ4_K,   WeightFormat::kQ5_K, WeightFormat::kQ6_K, WeightFormat::kIQ4_NL,
-    WeightFormat::kIQ4_XS, WeightFormat::kMXFP4};
+    WeightFormat::kF32,    WeightFormat::kF16,    WeightFormat::kBF16,        WeightFormat::kQ8_0,
+    WeightFormat::kQ4_0,   WeightFormat::kQ4_1,   WeightFormat::kQ5_0,        WeightFormat::kQ5_1,
+    WeightFormat::kQ4_K,   WeightFormat::kQ5_K,   WeightFormat::kQ6_K,        WeightFormat::kIQ4_NL,
+    WeightFormat::kIQ4_XS, WeightFormat::kMXFP4,  WeightFormat::kQ2_K,        WeightFormat::kQ3_K,
+    WeightFormat::kNVFP4,  WeightFormat::kLevels, WeightFormat::kSixBitLevels};
 
 // Quants of all values; elements mostly between -1 and 1.
 [[nodiscard]] std::vector<std::byte> random_blocks(WeightFormat format, uint32_t rows,
