@@ -49,8 +49,8 @@ Result<ExitCode> run(const PullOptions& options) {
     before += file.size_bytes;
   }
   progress.clear();
-  const bool is_one = files.size() == 1 && files.front().path.ends_with(".gguf");
-  const std::filesystem::path path = is_one ? folder / files.front().path : folder;
+  const bool is_gguf = files.front().path.ends_with(".gguf");
+  const std::filesystem::path path = is_gguf ? folder / files.front().path : folder;
   fmt::print("{}: {}, checksums right\n", path.string(), size_text(total));
   return kOk;
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/gguf_source.h"
 #include "cli/version.h"
+#include "formats/gguf_parts.h"
 
 namespace weft::cli {
 namespace {
@@ -27,7 +28,7 @@ Result<std::string> identity_of(const fs::path& model, const std::string& type) 
   std::error_code error;
   const fs::path place = fs::canonical(model, error);
   if (error) return fail("'{}': {}.", model.string(), error.message());
-  std::vector<fs::path> files = {place};
+  std::vector<fs::path> files = formats::gguf_files(model);
   if (fs::is_directory(place, error)) {
     files.clear();
     for (const auto& entry : fs::directory_iterator(place, error)) {
@@ -35,7 +36,7 @@ Result<std::string> identity_of(const fs::path& model, const std::string& type) 
     }
     std::ranges::sort(files);
   }
-  std::string identity = fmt::format("{}\n{}\n", type, commit());
+  std::string identity = fmt::format("{}\n{}\n{}\n", type, commit(), place.string());
   for (const fs::path& file : files) {
     const auto time = fs::last_write_time(file, error).time_since_epoch().count();
     identity += fmt::format("{} {} {}\n", file.string(), fs::file_size(file, error), time);

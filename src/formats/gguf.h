@@ -29,13 +29,16 @@ struct GgufEntry {
 
 class GgufFile {
  public:
+  // Of a file that was split, `path` is its first part, beside which all others lie: their tensors
+  // follow those of the first.
   [[nodiscard]] static Result<GgufFile> open(const std::filesystem::path& path);
   // From memory, which must outlive the result; `name` is what errors call it.
   [[nodiscard]] static Result<GgufFile> parse(std::span<const std::byte> bytes, std::string name);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] uint32_t version() const { return version_; }
-  [[nodiscard]] uint64_t size_bytes() const { return bytes_.size(); }
+  [[nodiscard]] uint64_t size_bytes() const;  // of all parts
+  [[nodiscard]] uint64_t n_parts() const { return 1 + further_parts_.size(); }
   // Present where the file was opened by path.
   [[nodiscard]] const std::optional<MappedFile>& mapping() const { return mapping_; }
 
@@ -69,6 +72,9 @@ class GgufFile {
  private:
   friend class GgufParser;
   GgufFile() = default;
+  [[nodiscard]] static Result<GgufFile> open_part(const std::filesystem::path& path);
+  [[nodiscard]] Result<void> add_part(GgufFile part, uint32_t number, uint32_t count);
+  [[nodiscard]] Result<void> add_further_parts(const std::filesystem::path& path, uint32_t count);
   [[nodiscard]] Result<const GgufValue*> require(std::string_view key) const;
 
   std::optional<MappedFile> mapping_;
@@ -79,6 +85,7 @@ class GgufFile {
   std::vector<TensorView> tensors_;
   std::unordered_map<std::string_view, size_t> key_index_;     // into metadata_
   std::unordered_map<std::string_view, size_t> tensor_index_;  // into tensors_
+  std::vector<GgufFile> further_parts_;                        // without tensors of their own
 };
 
 }  // namespace weft::formats

@@ -1,4 +1,4 @@
-// GgufFile::open and parse: from bytes to checked views.
+// GgufFile::parse: from bytes to checked views.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -293,13 +293,6 @@ Result<void> GgufParser::place_tensors() {
     }
   }
   return check_overlap(file_.tensors_);
-}
-
-Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
-  WEFT_ASSIGN(MappedFile mapping, MappedFile::open(path));
-  WEFT_ASSIGN(GgufFile file, parse(mapping.bytes(), path.string()));
-  file.mapping_ = std::move(mapping);
-  return file;
 }
 
 Result<GgufFile> GgufFile::parse(std::span<const std::byte> bytes, std::string name) {

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "formats/gguf_parts.h"
 #include "formats/json.h"
 #include "formats/quote.h"
 
@@ -67,6 +68,30 @@ bool contains_any_case(std::string_view text, std::string_view part) {
 }
 
 bool is_gguf(const RepositoryFile& file) { return file.path.ends_with(".gguf"); }
+
+// The name of a model, by a file of it that is whole or its first part.
+bool begins_a_model(const RepositoryFile& file, const std::string& wanted) {
+  if (!is_gguf(file) || !contains_any_case(file.path, wanted)) return false;
+  for (const std::string_view other : {"mmproj", "imatrix"}) {
+    if (contains_any_case(file.path, other) && !contains_any_case(wanted, other)) return false;
+  }
+  const auto part = formats::gguf_part(file.path);
+  return !part || part->number == 1;
+}
+
+// The file, or all parts of which it is one.
+Result<std::vector<RepositoryFile>> with_other_parts(std::span<const RepositoryFile> files,
+                                                     const RepositoryFile& chosen) {
+  std::vector<RepositoryFile> out;
+  for (const std::filesystem::path& path : formats::gguf_files(chosen.path)) {
+    const auto found = std::ranges::find(files, path.string(), &RepositoryFile::path);
+    if (found == files.end()) {
+      return fail("There is {}, but no {}.", quote(chosen.path), quote(path.string()));
+    }
+    out.push_back(*found);
+  }
+  return out;
+}
 
 // What a folder is read from.
 bool is_of_folder(const RepositoryFile& file) {
@@ -159,10 +184,10 @@ Result<std::vector<RepositoryFile>> choose_files(std::span<const RepositoryFile>
                                                  const HubName& name) {
   std::vector<RepositoryFile> ggufs;
   for (const RepositoryFile& file : files) {
-    if (file.path == name.file) return std::vector{file};
-    if (is_gguf(file) && contains_any_case(file.path, name.file)) ggufs.push_back(file);
+    if (file.path == name.file) return with_other_parts(files, file);
+    if (begins_a_model(file, name.file)) ggufs.push_back(file);
   }
-  if (ggufs.size() == 1) return ggufs;
+  if (ggufs.size() == 1) return with_other_parts(files, ggufs.front());
   if (!name.file.empty()) {
     return cannot_choose(
         files, name,
@@ -171,7 +196,7 @@ Result<std::vector<RepositoryFile>> choose_files(std::span<const RepositoryFile>
   if (!ggufs.empty()) {
     HubName usual = name;
     usual.file = "Q4_K_M";
-    const auto chosen = choose_files(ggufs, usual);
+    const auto chosen = choose_files(files, usual);
     return chosen
                ? chosen
                : cannot_choose(files, name, "has several GGUF files: name one, hf:ORG/REPO:FILE");

@@ -35,9 +35,10 @@ struct RepositoryFile {
 
 [[nodiscard]] std::string url_of(const Hub& hub, const HubName& name, const RepositoryFile& file);
 
-// What to download: the one GGUF file that name.file names or is a part of the name of; without
-// name.file the only GGUF file or the one of Q4_K_M; in a repository without GGUF files all that a
-// folder needs. An error lists what there is.
+// What to download: the one GGUF file that name.file names or is a part of the name of, with all
+// parts where it is split; without name.file the only GGUF file or the one of Q4_K_M; in a
+// repository without GGUF files all that a folder needs. Files of eyes (mmproj) and of importance
+// matrices count where they are named. An error lists what there is.
 [[nodiscard]] Result<std::vector<RepositoryFile>> choose_files(
     std::span<const RepositoryFile> files, const HubName& name);
 

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "base/file.h"
+#include "formats/gguf_parts.h"
 #include "formats/quote.h"
 #include "hub/hub_name.h"
 #include "hub/store_scan.h"
@@ -151,9 +152,9 @@ Result<void> remove_model(const FoundModel& model) {
   }
   WEFT_ASSIGN(const fs::path root, own_models());
   std::error_code error;
-  fs::remove_all(model.path, error);
-  if (error) {
-    return fail("Could not delete '{}': {}.", model.path.string(), error.message());
+  for (const fs::path& path : formats::gguf_files(model.path)) {
+    fs::remove_all(path, error);
+    if (error) return fail("Could not delete '{}': {}.", path.string(), error.message());
   }
   for (fs::path up = model.path.parent_path(); up != root && up.has_relative_path();
        up = up.parent_path()) {

@@ -22,7 +22,7 @@ struct Store {
 
 struct FoundModel {
   std::string name;            // "ORG/REPO/FILE" without .gguf, "ORG/REPO", Ollama's "NAME:TAG"
-  std::filesystem::path path;  // a GGUF file, or a folder with config.json
+  std::filesystem::path path;  // a GGUF file or its first part, or a folder with config.json
   StoreKind store;
   uint64_t size_bytes;  // of its weights
 };

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "formats/gguf_parts.h"
 #include "formats/json.h"
 #include "hub/hub_name.h"
 
@@ -47,7 +48,21 @@ std::optional<uint64_t> folder_size(const fs::path& folder) {
 // GGUF files that are a model, not its eyes or a later part of it.
 bool is_model_file(const fs::path& path) {
   const std::string name = path.filename().string();
-  return path.extension() == ".gguf" && !name.starts_with("mmproj") && size_of(path) > 0;
+  const auto part = formats::gguf_part(path);
+  return path.extension() == ".gguf" && !name.starts_with("mmproj") && size_of(path) > 0 &&
+         (!part || part->number == 1);
+}
+
+// A model's name by that of its file, or first one.
+std::string without_ending(const std::string& file) {
+  const auto part = formats::gguf_part(file);
+  return part ? part->base : file.substr(0, file.size() - 5);
+}
+
+uint64_t size_of_parts(const fs::path& path) {
+  uint64_t sum = 0;
+  for (const fs::path& file : formats::gguf_files(path)) sum += size_of(file);
+  return sum;
 }
 
 // Models anywhere below `folder`, called by their path from the root, after `prefix`.
@@ -62,10 +77,10 @@ void scan_folder(const fs::path& folder, const std::string& prefix, StoreKind ki
     const std::string name = prefix.empty() ? part : prefix + "/" + part;
     std::error_code error;
     if (is_model_file(path)) {
-      out.push_back({.name = name.substr(0, name.size() - 5),
+      out.push_back({.name = without_ending(name),
                      .path = path,
                      .store = kind,
-                     .size_bytes = size_of(path)});
+                     .size_bytes = size_of_parts(path)});
     } else if (depth < kDeepest && fs::is_directory(path, error) && !fs::is_symlink(path, error)) {
       scan_folder(path, name, kind, depth + 1, out);
     }

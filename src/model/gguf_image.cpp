@@ -89,10 +89,6 @@ Result<GgufImage> image_of(const GgufFile& file) {
   constexpr std::string_view kOfThisFile[] = {"general.alignment", "split.no", "split.count",
                                               "split.tensors.count"};
   WEFT_ASSIGN(const std::string_view architecture, file.get_string("general.architecture"));
-  WEFT_ASSIGN(const uint32_t parts, file.get_u32_or("split.count", 1));
-  if (parts > 1) {
-    return fail("'{}' is one of {} parts, and only whole files are supported.", file.name(), parts);
-  }
   GgufImage image{.mixture = mixture_of(file, std::string(architecture))};
   for (const formats::GgufEntry& entry : file.metadata()) {
     const bool is_left_out = std::ranges::find(kOfThisFile, entry.key) != std::end(kOfThisFile);

@@ -34,8 +34,7 @@ Result<void> expect_whole_model(const formats::GgufFile& file) {
     return fail("Key 'general.type' is {}, and 'model' was wanted.", quote(type));
   }
   WEFT_ASSIGN(const uint32_t parts, file.get_u32_or("split.count", 1));
-  if (parts > 1)
-    return fail("The file is one of {} parts, and only whole files are supported.", parts);
+  if (parts > file.n_parts()) return fail("The file is one of {} parts.", parts);
   return {};
 }
 

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import unittest
 
+from gguf_split import split
 from weft_case import WeftCase
 
 TINY = pathlib.Path(__file__).parents[2] / "src/testing/models"
@@ -98,6 +99,28 @@ class Models(WeftCase):
         self.refused(["belongs to Ollama"], "rm", "tinyllama:1b", "--yes")
         self.assertIn("is gone", self.ok("rm", "tiny-Q8_0", "--yes"))
         self.assertEqual(list((self.home / ".cache/weft/models").iterdir()), [])
+
+    def test_a_file_in_parts_is_one_model(self):
+        whole = self.home / "whole.gguf"
+        self.ok("convert", TINY / "llama3", whole)
+        folder = self.own.parent / "deep"
+        folder.mkdir()
+        parts = split(whole, folder, "big", 3)
+        found = {m["name"]: m for m in json.loads(self.ok("list", "--json"))}
+        self.assertEqual(found["org/repo/deep/big"]["path"], str(parts[0]))
+        self.assertEqual(found["org/repo/deep/big"]["size_bytes"],
+                         sum(part.stat().st_size for part in parts))  # fmt: skip
+        self.assertNotIn("org/repo/deep/big-00002-of-00003", found)
+        ask = ("--device", "cpu", "--raw", "-n", "4", "--temp", "0", "the other")
+        for also in [(), ("--quantize", "Q8_0")]:
+            self.assertEqual(self.ok("run", "-m", "big", *also, *ask),
+                             self.ok("run", "-m", whole, *also, *ask))  # fmt: skip
+        self.ok("quantize", parts[0], self.home / "joined.gguf", "F32")
+        self.assertEqual(json.loads(self.ok("inspect", self.home / "joined.gguf", "--json"))["parameters"],
+                         json.loads(self.ok("inspect", whole, "--json"))["parameters"])  # fmt: skip
+        self.refused(["part 2 of 3", "big-00001-of-00003.gguf"], "run", "-m", parts[1], "Hello")
+        self.ok("rm", "big", "--yes")
+        self.assertFalse(folder.exists())
 
     def test_folders_everywhere(self):
         folder = TINY / "llama3"

@@ -109,6 +109,18 @@ class Pull(WeftCase):
         self.assert_fails(["hf:ORG/REPO"], "org/repo")
         self.assert_fails(["hf:ORG/REPO"], "hf:../..")
 
+    def test_all_parts_of_a_split_file(self):
+        parts = [f"big/m-Q4_K_M-{i:05}-of-00003.gguf" for i in (1, 2, 3)]
+        self.hub.files = {name: name.encode() * 50 for name in parts}
+        self.hub.files |= {"mmproj-Q4_K_M.gguf": b"eyes", "m.imatrix.gguf": b"weights"}
+        for name in ["hf:org/repo", "hf:org/repo:q4_k_m", f"hf:org/repo:{parts[1]}"]:
+            self.assertIn("m-Q4_K_M-00001-of-00003.gguf: ", self.assert_pulled(name))
+            self.assertEqual({f"big/{p.name}" for p in (self.folder / "big").iterdir()}, set(parts))
+        self.assert_pulled("hf:org/repo:mmproj")
+        self.assertTrue((self.folder / "mmproj-Q4_K_M.gguf").exists())
+        del self.hub.files[parts[2]]
+        self.assert_fails(["but no 'big/m-Q4_K_M-00003-of-00003.gguf'"], "hf:org/repo")
+
     def test_a_folder_of_safetensors(self):
         names = ["config.json", "model.safetensors", "tokenizer.json", "README.md", "onnx/model.onnx"]
         self.hub.files = {name: name.encode() * 50 for name in names}
