@@ -188,6 +188,16 @@ Result<std::vector<int32_t>> GgufFile::get_i32s(std::string_view key) const {
   return numbers<int32_t>(key, *value, "an array of 32-bit integers", to_integer<int32_t>);
 }
 
+Result<std::vector<bool>> GgufFile::get_bools(std::string_view key) const {
+  WEFT_ASSIGN(const GgufValue* value, require(key));
+  if (value->type != GgufType::kArray || value->element_type != GgufType::kBool) {
+    return unwanted(key, *value, "an array of bool");
+  }
+  std::vector<bool> out;
+  for (const std::byte flag : value->bytes) out.push_back(flag != std::byte{0});
+  return out;
+}
+
 Result<uint32_t> GgufFile::get_u32_or(std::string_view key, uint32_t fallback) const {
   return find(key) == nullptr ? fallback : get_u32(key);
 }

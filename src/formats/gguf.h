@@ -61,6 +61,7 @@ class GgufFile {
   // Copies, as files do not align them.
   [[nodiscard]] Result<std::vector<float>> get_f32s(std::string_view key) const;
   [[nodiscard]] Result<std::vector<int32_t>> get_i32s(std::string_view key) const;
+  [[nodiscard]] Result<std::vector<bool>> get_bools(std::string_view key) const;
 
   // `fallback` where the key is missing; what is there must still be of the right kind.
   [[nodiscard]] Result<uint32_t> get_u32_or(std::string_view key, uint32_t fallback) const;

@@ -27,6 +27,10 @@ Result<std::string> GgufModel::text(std::string_view key) const {
   return std::string(value);
 }
 
+Result<std::vector<bool>> GgufModel::flags(std::string_view key) const {
+  return file_.get_bools(full(key));
+}
+
 std::string GgufModel::tensor_name(std::string_view name) const { return std::string(name); }
 
 Result<std::optional<formats::TensorView>> GgufModel::find_tensor(std::string_view name) const {

@@ -19,6 +19,7 @@ class GgufModel final : public ModelFile {
   [[nodiscard]] Result<float> f32(std::string_view key) const override;
   [[nodiscard]] Result<bool> flag(std::string_view key) const override;
   [[nodiscard]] Result<std::string> text(std::string_view key) const override;
+  [[nodiscard]] Result<std::vector<bool>> flags(std::string_view key) const override;
   [[nodiscard]] std::string tensor_name(std::string_view name) const override;
   [[nodiscard]] Result<std::optional<formats::TensorView>> find_tensor(
       std::string_view name) const override;

@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "formats/quote.h"
+#include "model/hf_fields.h"
 
 namespace weft::model {
 namespace {
@@ -61,45 +62,6 @@ constexpr HfName kTensors[] = {
     {"blk.{}.ffn_down.{}", "model.layers.{}.mlp.experts.{}.down_proj"},
 };
 
-// Fields that do not change what a forward pass computes, or whose effect shows in the tensors.
-constexpr std::string_view kIgnoredFields[] = {"architectures",
-                                               "model_type",
-                                               "torch_dtype",
-                                               "dtype",
-                                               "transformers_version",
-                                               "use_cache",
-                                               "initializer_range",
-                                               "_name_or_path",
-                                               "bos_token_id",
-                                               "eos_token_id",
-                                               "pad_token_id",
-                                               "attention_dropout",
-                                               "hidden_dropout",
-                                               "resid_pdrop",
-                                               "embd_pdrop",
-                                               "attn_pdrop",
-                                               "residual_dropout",
-                                               "embedding_dropout",
-                                               "attention_bias",
-                                               "mlp_bias",
-                                               "pretraining_tp",
-                                               "cache_implementation",
-                                               "rope_parameters",
-                                               "rope_scaling",
-                                               "layer_types",
-                                               "chunk_size_feed_forward",
-                                               "is_encoder_decoder",
-                                               "output_attentions",
-                                               "output_hidden_states",
-                                               "return_dict",
-                                               "id2label",
-                                               "label2id",
-                                               "problem_type",
-                                               "output_router_logits",
-                                               "router_aux_loss_coef",
-                                               "use_bias",
-                                               "quantization_config"};
-
 const json* field(const json& config, std::string_view name) {
   const auto found = config.find(name);
   return found == config.end() || found->is_null() ? nullptr : &*found;
@@ -150,12 +112,14 @@ std::string filled(std::string_view pattern, std::span<const std::string_view> n
 }
 
 // The fields of the part for text among those of the whole.
-json flattened(const json& config) {
+json flattened(const json& config, std::string_view text_defaults) {
   json out = config;
   out.erase("text_config");
   out.erase("vision_config");
   const auto text = config.find("text_config");
-  if (text != config.end() && text->is_object()) out.update(*text);
+  if (text == config.end() || !text->is_object()) return out;
+  if (!text_defaults.empty()) out.update(json::parse(text_defaults));
+  out.update(*text);
   return out;
 }
 
@@ -165,7 +129,8 @@ constexpr std::string_view kBody = "model.";
 
 HfModel::HfModel(const HfFolder& folder, std::string_view architecture, const HfLayout& layout)
     : folder_(folder),
-      config_(layout.text_part.empty() ? folder.config() : flattened(folder.config())),
+      config_(layout.text_part.empty() ? folder.config()
+                                       : flattened(folder.config(), layout.text_defaults)),
       architecture_(architecture),
       layout_(layout),
       has_text_part_(!layout.text_part.empty() && folder.config().contains("text_config")) {}
@@ -212,6 +177,7 @@ Result<bool> HfModel::flag(std::string_view key) const {
   const json* value = find(key);
   if (value == nullptr) return fail("{} is missing.", describe(key));
   if (value->is_boolean()) return value->get<bool>();
+  if (value->is_number_integer()) return *value != 0;  // as Python takes it
   return fail("{} is {}, and true or false was wanted.", describe(key), quote(value->dump()));
 }
 
@@ -220,6 +186,18 @@ Result<std::string> HfModel::text(std::string_view key) const {
   if (value == nullptr) return fail("{} is missing.", describe(key));
   if (value->is_string()) return value->get<std::string>();
   return fail("{} is {}, and a text was wanted.", describe(key), quote(value->dump()));
+}
+
+Result<std::vector<bool>> HfModel::flags(std::string_view key) const {
+  const json* value = find(key);
+  if (value == nullptr) return fail("{} is missing.", describe(key));
+  std::vector<bool> out;
+  for (const json& flag : *value) {
+    if (flag.is_boolean()) out.push_back(flag.get<bool>());
+  }
+  if (value->is_array() && out.size() == value->size()) return out;
+  return fail("{} is {}, and a list of true and false was wanted.", describe(key),
+              quote(value->dump()));
 }
 
 // Its name there, of what is called so where there is text alone.
@@ -309,7 +287,7 @@ std::vector<std::string_view> HfModel::tensor_names() const {
 
 Result<void> HfModel::expect_only_keys(std::span<const std::string_view> known) const {
   const auto is_known = [&](std::string_view name) {
-    if (std::ranges::find(kIgnoredFields, name) != std::end(kIgnoredFields)) return true;
+    if (is_without_effect(name)) return true;
     for (const std::span<const HfName> names : {layout_.fields, std::span<const HfName>(kFields)}) {
       for (const HfName& alias : names) {
         const bool is_read =
@@ -321,6 +299,11 @@ Result<void> HfModel::expect_only_keys(std::span<const std::string_view> known) 
   };
   for (const auto& [name, value] : config_.items()) {
     if (value.is_null() || is_known(name)) continue;
+    if (const auto only = only_value(name)) {
+      if (value == *only) continue;
+      return fail("Field {} of 'config.json' is {}, and only {} is supported.", quote(name),
+                  quote(value.dump()), only->dump());
+    }
     return fail(
         "Field {} of 'config.json' is not known for architecture '{}', and may change what it "
         "computes.",

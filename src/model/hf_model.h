@@ -23,6 +23,8 @@ struct HfLayout {
   // Where a model for more than text has the tensors that others have under "model."; the fields
   // of its text part are in an object 'text_config'. Empty: there is no such model.
   std::string_view text_part = {};
+  // A JSON object with the fields that this part may leave out: the family's, in Transformers.
+  std::string_view text_defaults = {};
 };
 
 // Their first name for a key of ours (empty where they have none), and for a tensor of ours with
@@ -44,6 +46,7 @@ class HfModel final : public ModelFile {
   [[nodiscard]] Result<float> f32(std::string_view key) const override;
   [[nodiscard]] Result<bool> flag(std::string_view key) const override;
   [[nodiscard]] Result<std::string> text(std::string_view key) const override;
+  [[nodiscard]] Result<std::vector<bool>> flags(std::string_view key) const override;
   [[nodiscard]] std::string tensor_name(std::string_view name) const override;
   [[nodiscard]] Result<std::optional<formats::TensorView>> find_tensor(
       std::string_view name) const override;

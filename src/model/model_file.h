@@ -31,6 +31,7 @@ class ModelFile {
   [[nodiscard]] virtual Result<float> f32(std::string_view key) const = 0;
   [[nodiscard]] virtual Result<bool> flag(std::string_view key) const = 0;
   [[nodiscard]] virtual Result<std::string> text(std::string_view key) const = 0;
+  [[nodiscard]] virtual Result<std::vector<bool>> flags(std::string_view key) const = 0;
 
   // The file's own name for a tensor.
   [[nodiscard]] virtual std::string tensor_name(std::string_view name) const = 0;

@@ -64,7 +64,9 @@ Result<Scaling> scaling_of_gguf(Source& source, uint32_t pairs, Scaling scaling)
   }
   WEFT_ASSIGN(scaling.factors, read_factors(source, "rope_freqs.weight", pairs));
   WEFT_ASSIGN(auto long_factors, read_factors(source, "rope_factors_long.weight", pairs));
-  if (!long_factors.empty()) {
+  const bool may_be_long =
+      scaling.type == "none" || scaling.type == "linear" || scaling.type == "longrope";
+  if (!long_factors.empty() && may_be_long) {
     scaling.type = "longrope";
     WEFT_ASSIGN(scaling.factors, read_factors(source, "rope_factors_short.weight", pairs));
     WEFT_ASSIGN(scaling.max_context, source.count("rope.scaling.original_context_length", kAny));

@@ -90,6 +90,25 @@ TEST_P(Families, AlteredFieldsAreNamed) {
               HasSubstr("is 'relu9'"));
 }
 
+// Fields that published files have, and no network.
+TEST(FolderFields, ThatChangeNothingAreRead) {
+  const auto with = [](const char* family, const char* field, const nlohmann::json& value) {
+    return error_after(family, [&](nlohmann::json& config) { config[field] = value; });
+  };
+  for (const char* field : {"auto_map", "tokenizer_class", "do_sample", "temperature", "max_length",
+                            "task_specific_params", "unsloth_version", "gradient_checkpointing",
+                            "hidden_dropout_prob", "is_decoder", "_attn_implementation"}) {
+    EXPECT_EQ(with("llama", field, 1), "no error") << field;
+  }
+  EXPECT_EQ(with("starcoder2", "norm_type", "layer_norm"), "no error");
+  EXPECT_THAT(with("starcoder2", "norm_type", "rms_norm"),
+              HasSubstr("Field 'norm_type' of 'config.json' is '\"rms_norm\"', and only "
+                        "\"layer_norm\" is supported"));
+  EXPECT_THAT(with("llama", "pruned_heads", {{"1", {0}}}), HasSubstr("'pruned_heads'"));
+  EXPECT_THAT(with("granitemoe", "shared_intermediate_size", 8),
+              HasSubstr("'shared_intermediate_size'"));
+}
+
 // The field of config.json that says how many experts there are; empty where none does.
 std::string experts_field(const nlohmann::json& config) {
   for (const char* field : {"num_local_experts", "num_experts"}) {

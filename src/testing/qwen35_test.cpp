@@ -2,37 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "model/gguf_image.h"
-#include "model/load.h"
-#include "testing/source_path.h"
-#include "testing/temporary_folder.h"
+#include "testing/changed_gguf.h"
 
 namespace weft::testing {
 namespace {
 
 using ::testing::HasSubstr;
 
-// Reads the model's GGUF file after `change` of its keys and tensors.
-template <class Change, class Look>
-void look_at(Change change, Look look, const model::WriteOptions& options = {}) {
-  const auto file =
-      *formats::GgufFile::open(source_path("testing/models/qwen35/model.gguf").string());
-  model::GgufImage image = *model::image_of(file);
-  change(image);
-  const TemporaryFolder folder;
-  const auto path = folder.path() / "changed.gguf";
-  ASSERT_TRUE(model::write_image(std::move(image), options, path, {}).has_value());
-  const auto changed = *formats::GgufFile::open(path.string());
-  look(model::spec_from_gguf(changed));
-}
-
 std::string error_with(std::string_view key, uint32_t value) {
-  std::string message;
-  look_at([&](model::GgufImage& image) { image.metadata.set(key, value); },
-          [&](const Result<model::ModelSpec>& spec) {
-            message = spec ? "no error" : spec.error().message();
-          });
-  return message;
+  return error_of_changed("qwen35",
+                          [&](model::GgufImage& image) { image.metadata.set(key, value); });
 }
 
 TEST(Qwen35, AlteredKeysAreNamed) {
@@ -62,7 +41,8 @@ TEST(Qwen35, AlteredKeysAreNamed) {
 }
 
 TEST(Qwen35, LayersThatGuessAheadAreLeftOut) {
-  look_at(
+  look_at_changed(
+      "qwen35",
       [](model::GgufImage& image) {
         image.metadata.set("qwen35.block_count", 5U);
         image.metadata.set("qwen35.nextn_predict_layers", 1U);
@@ -76,7 +56,8 @@ TEST(Qwen35, LayersThatGuessAheadAreLeftOut) {
 }
 
 TEST(Qwen35, AFileThatListsItsLayersNeedsNoInterval) {
-  look_at(
+  look_at_changed(
+      "qwen35",
       [](model::GgufImage& image) {
         image.metadata.erase("qwen35.full_attention_interval");
         const std::vector<int32_t> recurrent{1, 1, 1, 0};
@@ -101,7 +82,8 @@ TEST(Qwen35, QuantisingLeavesConvolutionAndDecaysInFloats) {
       EXPECT_EQ(weight->tensor.type, kQ8_0) << weight->tensor.name;
     }
   };
-  look_at([](model::GgufImage&) {}, stays_so, {.type = *model::find_quantize_type("Q8_0")});
+  look_at_changed("qwen35", [](model::GgufImage&) {}, stays_so,
+                  {.type = *model::find_quantize_type("Q8_0")});
 }
 
 }  // namespace

@@ -60,6 +60,20 @@ Result<Activation> read_activation(const Source& source, const Recipe& recipe) {
               source.file().describe("activation"), quote(name));
 }
 
+constexpr std::string_view kPattern = "attention.sliding_window_pattern";
+
+// The key is a flag for each layer, or a number of layers of which the last sees everything (of 0
+// none does).
+Result<bool> is_sliding_by_pattern(const Source& source, uint32_t layer) {
+  if (const auto flags = source.file().flags(kPattern)) {
+    if (layer < flags->size()) return (*flags)[layer];
+    return fail("{} has {} elements, and there is a layer {}.", source.file().describe(kPattern),
+                flags->size(), layer);
+  }
+  WEFT_ASSIGN(const uint32_t period, source.file().u32(kPattern));
+  return period == 0 || (layer + 1) % period != 0;
+}
+
 Result<uint32_t> read_window(const Source& source, uint32_t context) {
   WEFT_ASSIGN(const bool slides, source.flag_or("uses_sliding_window", true));
   WEFT_ASSIGN(const uint32_t window, source.count_or_zero("attention.sliding_window"));
@@ -351,9 +365,11 @@ Result<void> expect_flag(const Source& source, std::string_view key, bool value)
 
 Result<bool> is_sliding(const Source& source, uint32_t layer, bool otherwise) {
   const nlohmann::json* config = source.file().config();
-  if (config == nullptr || !config->contains("layer_types")) return otherwise;
-  const nlohmann::json& types = (*config)["layer_types"];
-  if (types.is_null()) return otherwise;
+  const bool has_types = config != nullptr && config->contains("layer_types");
+  const nlohmann::json types = has_types ? config->at("layer_types") : nlohmann::json();
+  if (types.is_null()) {
+    return source.has(kPattern) ? is_sliding_by_pattern(source, layer) : otherwise;
+  }
   if (!types.is_array() || layer >= types.size() || !types[layer].is_string()) {
     return fail("Field 'layer_types' of 'config.json' has no text for layer {}.", layer);
   }

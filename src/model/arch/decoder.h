@@ -66,8 +66,8 @@ struct Recipe {
 // not expected are left for expect_no_more_tensors().
 [[nodiscard]] Result<ModelSpec> read_decoder(Source& source, const Recipe& recipe);
 
-// Whether config.json's 'layer_types' calls a layer sliding; `otherwise` where there is no such
-// field.
+// Whether a layer is sliding: by config.json's 'layer_types', or by a key
+// 'attention.sliding_window_pattern' that the architecture knows, or else `otherwise`.
 [[nodiscard]] Result<bool> is_sliding(const Source& source, uint32_t layer, bool otherwise);
 
 // Whether a layer has RoPE, of families that leave it out in some: by the fields no_rope_layers (1:

@@ -10,7 +10,9 @@ constexpr std::string_view kNames[] = {"StableLmForCausalLM"};
 constexpr std::string_view kKeys[] = {"use_parallel_residual", "qk_layernorm"};
 constexpr HfName kFields[] = {{"use_parallel_residual", "use_parallel_residual"},
                               {"qk_layernorm", "qk_layernorm"},
-                              {"", "use_qkv_bias"}};
+                              {"", "use_qkv_bias"},
+                              {"", "norm_eps"},  // others say these two
+                              {"", "rope_pct"}};
 
 Result<ModelSpec> read(Source& source) {
   WEFT_TRY(expect_flag(source, "qk_layernorm", false));
