@@ -1,4 +1,4 @@
-//! Runs work that nobody has vouched for with a bound on its memory.
+//! Runs work that nobody has vouched for with bounds on its memory and its stack.
 //!
 //! Code that asks for memory takes it for granted: an allocator that refuses ends the program, and
 //! it may not unwind. So a thread that asks for more than its bound stops where it stands and never
@@ -16,10 +16,22 @@ struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Of the stack, for what a thread does when it stops.
+const LAST_STACK_BYTES: usize = 128 << 10;
+
 thread_local! {
-    /// Of a thread that is bounded: whom to tell, and the bytes that it may still ask for.
+    /// Of a thread that is bounded: whom to tell, the bytes that it may still ask for, and the lowest
+    /// address of its stack at which it may ask.
     static PROGRESS: Cell<*const Progress> = const { Cell::new(ptr::null()) };
     static LEFT: Cell<usize> = const { Cell::new(0) };
+    static STACK_END: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Where the stack is; it grows downwards.
+#[inline(always)]
+fn stack_address() -> usize {
+    let here = 0u8;
+    std::hint::black_box(ptr::from_ref(&here)).addr()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,7 +63,8 @@ impl Progress {
 struct Bound(Arc<Progress>);
 
 impl Bound {
-    fn begin(progress: Arc<Progress>, bytes: usize) -> Self {
+    fn begin(progress: Arc<Progress>, stack_bytes: usize, bytes: usize) -> Self {
+        STACK_END.set(stack_address() - stack_bytes + LAST_STACK_BYTES);
         LEFT.set(bytes);
         PROGRESS.set(Arc::as_ptr(&progress));
         Self(progress)
@@ -66,7 +79,8 @@ impl Drop for Bound {
 }
 
 /// What `work` returns, run on a thread with a stack of `stack_bytes`; nothing where it needed more
-/// than `bytes` of memory besides. An error where the system gives no thread.
+/// than `bytes` of memory besides, or asked for memory when the stack was nearly used up: what
+/// recurses without end and allocates is stopped. An error where the system gives no thread.
 pub fn bounded<T: Send + 'static>(
     stack_bytes: usize,
     bytes: usize,
@@ -76,7 +90,7 @@ pub fn bounded<T: Send + 'static>(
         Arc::new(Progress { state: Mutex::new(State::Running), changed: Condvar::new() });
     let of_thread = Arc::clone(&progress);
     let thread = Builder::new().stack_size(stack_bytes).spawn(move || {
-        let _bound = Bound::begin(of_thread, bytes);
+        let _bound = Bound::begin(of_thread, stack_bytes, bytes);
         work()
     })?;
     match progress.wait() {
@@ -90,11 +104,12 @@ fn charge(bytes: usize) {
     if progress.is_null() {
         return;
     }
+    let has_stack = stack_address() >= STACK_END.get();
     match LEFT.get().checked_sub(bytes) {
-        Some(left) => LEFT.set(left),
+        Some(left) if has_stack => LEFT.set(left),
         // A panic holds locks of the standard library while it is reported.
-        None if std::thread::panicking() => LEFT.set(0),
-        None => {
+        _ if std::thread::panicking() => LEFT.set(0),
+        _ => {
             PROGRESS.set(ptr::null()); // what follows may allocate
                                        // SAFETY: `Bound` keeps it until this thread's work ends, which it never does now.
             unsafe { &*progress }.set(State::Stopped);
@@ -162,6 +177,17 @@ mod tests {
         };
         assert_eq!(bounded(STACK, 1000, growing).unwrap(), None::<()>);
         assert_eq!(vec![1u8; 5000].len(), 5000); // this thread has no bound
+    }
+
+    #[test]
+    fn endless_recursion_is_stopped() {
+        fn deeper(texts: &[String]) -> usize {
+            if texts.len() > black_box(1) {
+                return 0;
+            }
+            deeper(&[black_box(String::from("x"))]) + black_box(texts).len()
+        }
+        assert_eq!(bounded(STACK, 1 << 30, || deeper(&[])).unwrap(), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! text are enough to ask for more than there is. It runs on a thread with a stack that the deepest
 //! value it can build within those bounds fits on.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::error::Error as _;
 use std::fmt::Write;
 use std::io;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Serde, Value, ValueKind};
+use minijinja::value::{Kwargs, Serde, Value, ValueKind, ValueOrKwargs};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 use crate::special::SpecialTokens;
@@ -28,7 +28,7 @@ const NAME: &str = "chat template";
 
 pub struct Template {
     environment: Arc<Environment<'static>>,
-    /// It needed more than MEMORY_BYTES once. The thread that ran it is lost, and they with it: it is
+    /// It needed more than MEMORY_BYTES or STACK_BYTES once. The thread that ran it is lost, and they with it: it is
     /// not run again.
     stopped: AtomicBool,
 }
@@ -90,7 +90,8 @@ impl Template {
         rendered.unwrap_or_else(|| {
             self.stopped.store(true, Ordering::Relaxed);
             Err(format!(
-                "The chat template needs more than {MEMORY_BYTES} bytes of memory: it is not run."
+                "The chat template needs more than {MEMORY_BYTES} bytes of memory, or a deeper \
+                 stack than {STACK_BYTES} bytes: it is not run."
             ))
         })
     }
@@ -100,7 +101,9 @@ fn render(environment: &Environment, variables: &serde_json::Value) -> Result<St
     let template = environment.get_template(NAME).map_err(describe)?;
     let mut output = Limited(Vec::new());
     let context = Value::from(Serde(variables));
-    template.render_captured_to(context, &mut output).map(drop).map_err(describe)?;
+    let rendered = template.render_captured_to(context, &mut output).map(drop).map_err(describe);
+    cut_cycles();
+    rendered?;
     String::from_utf8(output.0)
         .map_err(|error| format!("The chat template wrote what is not UTF-8: {error}."))
 }
@@ -119,6 +122,7 @@ fn environment() -> Result<Environment<'static>, String> {
     environment.add_test("iterable", is_iterable);
     environment.add_test("sequence", is_sequence);
     environment.add_test("number", is_number);
+    environment.add_function("namespace", namespace);
     environment.add_function("raise_exception", raise_exception);
     environment.add_function("strftime_now", strftime_now);
     Ok(environment)
@@ -175,6 +179,38 @@ thread_local! {
     /// Bytes that expressions of this thread's template wrote, also where a `set` block or a macro
     /// catches them.
     static WRITTEN: Cell<usize> = const { Cell::new(0) };
+}
+
+thread_local! {
+    /// All that this thread's template made: the only values that can hold themselves.
+    static NAMESPACES: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
+}
+
+fn namespace(defaults: Option<ValueOrKwargs>) -> Result<Value, Error> {
+    let made = minijinja::functions::namespace(defaults)?;
+    NAMESPACES.with_borrow_mut(|all| all.push(made.clone()));
+    Ok(made)
+}
+
+/// A namespace that came to hold itself would never be freed. What it was given when it was made
+/// cannot hold it; all that was set since then, by names, is taken from it.
+fn cut_cycles() {
+    let all = NAMESPACES.take();
+    if all.is_empty() {
+        return;
+    }
+    let environment = Environment::new();
+    let is_name = |key: &Value| {
+        let text = key.as_str().unwrap_or_default();
+        text.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    for of in all {
+        for key in of.try_iter().into_iter().flatten().filter(is_name) {
+            // What cannot be set was not set.
+            let cut = format!("{{% set of.{key} = none %}}");
+            let _ = environment.render_str(&cut, minijinja::context! { of => of.clone() });
+        }
+    }
 }
 
 fn write_value(output: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
@@ -313,6 +349,48 @@ mod tests {
         assert_eq!(render_with("").unwrap(), "");
         assert_eq!(render_with("{{ n.x }}").unwrap().len(), 2 * 9000 * 99 + 1);
         assert!(render_with("{{ n.x|tojson }}").unwrap_err().contains("deeper than 500"));
+    }
+
+    #[test]
+    fn values_that_hold_themselves_end() {
+        let start = "{% set a = namespace(x=0) %}{% set a.x = [a] %}\
+                     {% set b = namespace(x=0) %}{% set b.x = [b] %}";
+        for endless in ["{{ a }}", "{{ a|string|length }}", "{{ a == b }}", "{{ [a]|join }}"] {
+            let template = Template::compile(format!("{start}{endless}").as_bytes()).unwrap();
+            let environment = Arc::clone(&template.environment);
+            let work = move || render(&environment, &serde_json::json!({}));
+            let ended = memory::bounded(16 << 20, MEMORY_BYTES, work).unwrap();
+            assert!(ended.is_none(), "{endless}: {ended:?}");
+        }
+        let error = rendered(&format!("{start}{{{{ a|tojson }}}}"), "{}").unwrap_err();
+        assert!(error.contains("deeper than 500"), "{error}");
+    }
+
+    #[test]
+    fn values_that_hold_themselves_are_freed() {
+        struct Witness(Arc<AtomicBool>);
+        impl Drop for Witness {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        impl std::fmt::Debug for Witness {
+            fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("witness")
+            }
+        }
+        impl minijinja::value::Object for Witness {}
+
+        let is_freed = Arc::new(AtomicBool::new(false));
+        let mut environment = environment().unwrap();
+        let of_object = Arc::clone(&is_freed);
+        environment
+            .add_function("witness", move || Value::from_object(Witness(Arc::clone(&of_object))));
+        let cycle = "{% set a = namespace({'a b': 1, 'x': 0}) %}{% set b = namespace(y=a) %}\
+                     {% set a.x = [b, witness()] %}done";
+        environment.add_template(NAME, cycle).unwrap();
+        assert_eq!(render(&environment, &serde_json::json!({})).unwrap(), "done");
+        assert!(is_freed.load(Ordering::Relaxed));
     }
 
     #[test]
