@@ -76,6 +76,18 @@ class Pull(WeftCase):
         self.assert_fails(["has the checksum", "was announced"], "hf:org/repo")
         self.assertEqual(list(self.folder.iterdir()), [])
 
+    def test_sizes_that_are_not_true(self):
+        for size, no_ranges, words in [(SIZE - 1, False, "has the checksum"), (SIZE - 1, True, "has more than"),
+                                       (0, False, "has the checksum"),
+                                       (2**62, False, "takes 4611686018427387904 bytes")]:  # fmt: skip
+            with self.subTest(size=size, no_ranges=no_ranges):
+                entries = HubServer.entries(self.hub)
+                next(e for e in entries if e["path"] == self.file.name)["lfs"]["size"] = size
+                self.hub.entries = lambda told=entries: told
+                self.hub.no_ranges = no_ranges
+                self.assert_fails([words], "hf:org/repo")
+                self.assertFalse(self.file.exists())
+
     def test_a_server_without_ranges(self):
         self.hub.no_ranges = True
         self.assert_pulled("hf:org/repo")
