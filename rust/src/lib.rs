@@ -15,6 +15,7 @@ mod pieces;
 mod pre_tokenizers;
 mod prefixes;
 mod python_json;
+mod python_str;
 mod rwkv;
 mod sentencepiece;
 mod special;

@@ -163,7 +163,7 @@ impl Writer<'_> {
 
 /// Integers as they are, floats as Python's `repr`: the shortest digits that read back the same,
 /// with an exponent below 1e-4 and from 1e16.
-fn number(value: &Value) -> Result<String, Error> {
+pub fn number(value: &Value) -> Result<String, Error> {
     if value.is_integer() {
         return Ok(value.to_string());
     }

@@ -17,7 +17,7 @@ use minijinja::value::{Kwargs, Serde, Value, ValueKind, ValueOrKwargs};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 use crate::special::SpecialTokens;
-use crate::{marks, memory, python_json};
+use crate::{marks, memory, python_json, python_str};
 
 const MAX_SOURCE_BYTES: usize = 1 << 20;
 const MAX_OUTPUT_BYTES: usize = 64 << 20;
@@ -115,7 +115,7 @@ fn environment() -> Result<Environment<'static>, String> {
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(FUEL));
     environment.set_formatter(write_value);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_unknown_method_callback(python_str::method);
     environment.add_filter("tojson", tojson);
     environment.add_filter("escape", escape);
     environment.add_filter("e", escape);
@@ -214,7 +214,9 @@ fn cut_cycles() {
 }
 
 fn write_value(output: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
-    let text = value.to_string();
+    let is_finite =
+        value.kind() == ValueKind::Number && f64::try_from(value.clone()).is_ok_and(f64::is_finite);
+    let text = if is_finite { python_json::number(value)? } else { value.to_string() };
     let written = WRITTEN.get() + text.len();
     WRITTEN.set(written);
     if written > MAX_OUTPUT_BYTES {
@@ -391,6 +393,12 @@ mod tests {
         environment.add_template(NAME, cycle).unwrap();
         assert_eq!(render(&environment, &serde_json::json!({})).unwrap(), "done");
         assert!(is_freed.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn floats_are_written_as_python_writes_them() {
+        let written = rendered("{{ 1e20 }} {{ 1e-7 }} {{ 1.0 }} {{ 1e300 * 1e300 }} {{ 7 }}", "{}");
+        assert_eq!(written.unwrap(), "1e+20 1e-07 1.0 inf 7");
     }
 
     #[test]
