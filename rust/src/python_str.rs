@@ -63,8 +63,8 @@ fn parted<'a>(
     if by.is_empty() {
         return Err(wrong("empty separator"));
     }
-    let parts = split(by).map_or(otherwise, |(before, after)| [before, by, after]);
-    Ok(Value::from_iter(parts))
+    let [before, by, after] = split(by).map_or(otherwise, |(before, after)| [before, by, after]);
+    Ok(Value::from((before, by, after)))
 }
 
 /// Counted in characters.
@@ -96,6 +96,7 @@ mod tests {
             ("'abc'.partition('.')", r#"["abc", "", ""]"#),
             ("'a.b.c'.rpartition('.')", r#"["a.b", ".", "c"]"#),
             ("'abc'.rpartition('.')", r#"["", "", "abc"]"#),
+            ("('~' ~ 'abc'.partition('b'))", r#""~('a', 'b', 'c')""#),
             ("'aab'.removeprefix('a')", r#""ab""#),
             ("'abb'.removesuffix('b')", r#""ab""#),
             ("'abb'.removesuffix('x')", r#""abb""#),
