@@ -268,8 +268,21 @@ Result<uint32_t> read_dims(const Source& source, const RopeRecipe& recipe, const
               source.file().describe("rope.dimension_count"), dims);
 }
 
+constexpr const char* kParameterFields[] = {"rope_parameters", "rope_scaling"};
+
+Result<void> expect_objects(const json& config) {
+  for (const char* field : kParameterFields) {
+    const auto found = config.find(field);
+    if (found == config.end() || found->is_null() || found->is_object()) continue;
+    return fail("Field '{}' of 'config.json' is {}, and an object was wanted.", field,
+                quote(found->dump()));
+  }
+  return {};
+}
+
 Result<Rope> read(Source& source, const RopeRecipe& recipe, bool with_scaling) {
   const json* config = source.file().config();
+  if (config != nullptr) WEFT_TRY(expect_objects(*config));
   const json* parameters = config ? rope_parameters(*config, recipe.layer_type) : nullptr;
   Rope rope{.pairs = recipe.pairs};
   WEFT_ASSIGN(rope.dims, read_dims(source, recipe, parameters));
@@ -291,7 +304,7 @@ Result<Rope> read(Source& source, const RopeRecipe& recipe, bool with_scaling) {
 }  // namespace
 
 const json* rope_parameters(const json& config, std::string_view layer_type) {
-  for (const char* field : {"rope_parameters", "rope_scaling"}) {
+  for (const char* field : kParameterFields) {
     const auto found = config.find(field);
     if (found == config.end() || !found->is_object()) continue;
     const auto of_type = found->find(layer_type);

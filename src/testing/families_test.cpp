@@ -109,6 +109,22 @@ TEST(FolderFields, ThatChangeNothingAreRead) {
               HasSubstr("'shared_intermediate_size'"));
 }
 
+// As Transformers makes layer_types, where config.json has none.
+TEST(FolderFields, QwensWindowsBeginAtALayer) {
+  for (const char* family : {"qwen2", "qwen3"}) {
+    const std::filesystem::path from = source_path("testing/models") / family;
+    nlohmann::json config = nlohmann::json::parse(*read_text_file(from / "config.json"));
+    config.erase("layer_types");
+    config.update({{"use_sliding_window", true}, {"sliding_window", 5}, {"max_window_layers", 1}});
+    auto weights = formats::SafetensorsFolder::open(from);
+    const auto folder = model::HfFolder::parse(config.dump(), std::move(*weights));
+    const auto spec = model::spec_from_folder(*folder);
+    ASSERT_TRUE(spec.has_value()) << spec.error().message();
+    EXPECT_EQ(spec->layers[0].attention.window, 0U) << family;
+    EXPECT_EQ(spec->layers[1].attention.window, 5U) << family;
+  }
+}
+
 // The field of config.json that says how many experts there are; empty where none does.
 std::string experts_field(const nlohmann::json& config) {
   for (const char* field : {"num_local_experts", "num_experts"}) {
@@ -155,6 +171,10 @@ TEST_P(Families, AnUnknownRopeScalingIsNamed) {
                                                                     {"partial_rotary_factor", 0.5}};
                           }),
               HasSubstr("RoPE scaling 'spiral'"));
+  EXPECT_THAT(
+      error_after(GetParam(),
+                  [](nlohmann::json& config) { text_part(config)["rope_scaling"] = "yarn"; }),
+      HasSubstr("Field 'rope_scaling' of 'config.json' is '\"yarn\"'"));
 }
 
 // A safetensors file, and the same with another header.

@@ -6,13 +6,14 @@ namespace weft::model {
 namespace {
 
 constexpr std::string_view kNames[] = {"Qwen2ForCausalLM"};
-constexpr std::string_view kKeys[] = {"uses_sliding_window"};
+constexpr std::string_view kKeys[] = {"uses_sliding_window", "max_window_layers"};
 constexpr HfName kFields[] = {{"uses_sliding_window", "use_sliding_window"},
-                              {"", "max_window_layers"}};  // layer_types says which
+                              {"max_window_layers", "max_window_layers"}};
 
 Result<ModelSpec> read(Source& source) {
   WEFT_ASSIGN(ModelSpec spec, read_decoder(source, {}));
-  WEFT_TRY(keep_windows(source, spec, [](uint32_t) { return true; }));
+  WEFT_ASSIGN(const uint32_t first, source.count_or_zero("max_window_layers"));
+  WEFT_TRY(keep_windows(source, spec, [first](uint32_t layer) { return layer >= first; }));
   return spec;
 }
 
