@@ -6,12 +6,10 @@
 
 // d * scale and -dmin * min of unit 0 .. 7
 fn scale_and_offset(header: vec4u, unit: u32) -> vec2f {
-  let bytes = (header.yzw >> vec3u(8u * (unit % 4u))) & vec3u(255u);
-  var scale = bytes.x & 63u;
-  var least = bytes.y & 63u;
-  if (unit >= 4u) {
-    scale = (bytes.z & 15u) | ((bytes.x >> 6u) << 4u);
-    least = (bytes.z >> 4u) | ((bytes.y >> 6u) << 4u);
-  }
-  return unpack2x16float(header.x) * vec2f(f32(scale), -f32(least));
+  let is_late = unit >= 4u;  // without a branch: half of the lanes would wait for the other half
+  let shift = 8u * (unit % 4u);
+  let own = select(header.yz, vec2u(header.w, header.w >> 4u), is_late) >> vec2u(shift);
+  let top = (header.yz >> vec2u(shift + 2u)) & vec2u(select(0u, 0x30u, is_late));
+  let scale_and_min = (own & vec2u(select(63u, 15u, is_late))) | top;
+  return unpack2x16float(header.x) * vec2f(1.0, -1.0) * vec2f(scale_and_min);
 }

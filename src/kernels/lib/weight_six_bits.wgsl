@@ -3,9 +3,11 @@
 //! import: weight_two_bits
 //! import: half_scales
 
-// Elements 8 eight to 8 eight + 7 in dot order. `high`: two_bit_words().
+// Elements 8 eight to 8 eight + 7 in dot order. `high`: as of two_bit_words(), which become bits 4 and 5 in one shift.
 fn six_bit_words(nibbles: vec4u, high: vec2u, eight: u32) -> vec2u {
-  return nibble_words(nibbles, eight) | (two_bit_words(high, eight) << vec2u(4u));
+  let word = high[eight / 2u];
+  let top = select(vec2u(word << 4u, word << 2u), vec2u(word, word >> 2u), eight % 2u == 1u);
+  return nibble_words(nibbles, eight) | (top & vec2u(0x30303030u));
 }
 
 // `d`: bits of an f32; `two`: the halves' scales in the low two bytes.
