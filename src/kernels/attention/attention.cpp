@@ -21,7 +21,7 @@ constexpr uint32_t kLongSplit = 256;
 constexpr uint32_t kFewKeys = 512;
 constexpr uint32_t kFewKeysLanes = 512;
 constexpr uint32_t kLaneHeads = 4;
-constexpr uint32_t kCombineLanes = 128;
+constexpr uint32_t kCombineLanes = 512;
 constexpr uint32_t kTilePairs = 64;  // (row, head) pairs of a workgroup of attention_tile
 
 uint32_t max_splits(const Attention& shape, uint32_t split_keys) {
@@ -197,10 +197,11 @@ Dispatch split(gpu::Device& device, const Attention& shape, const AttentionBuffe
 
 Dispatch combine(gpu::Device& device, const Attention& shape, const AttentionBuffers& buffers,
                  const AttentionScratch& scratch, const SplitVariant& variant) {
-  const uint32_t words = shape.head_dim / 2;
+  const uint32_t lanes = std::min(kCombineLanes, device.info().limits.max_workgroup_lanes);
   Variant shader{.kernel = "attention_combine",
                  .constants = {{"kSplit", variant.keys}},
-                 .overrides = {{"WG", kCombineLanes}}};
+                 .overrides = {{"WG", static_cast<double>(lanes)},
+                               {"WORDS", static_cast<double>(shape.head_dim / 2)}}};
   choose_window(shape, shader);
   choose_left(buffers, shader);
   choose_sinks(buffers, shader);
@@ -214,10 +215,9 @@ Dispatch combine(gpu::Device& device, const Attention& shape, const AttentionBuf
       .immediates = Immediates(AttentionCombineParams{.rows = 0,
                                                       .n_heads = shape.n_heads,
                                                       .max_splits = max_splits(shape, variant.keys),
-                                                      .words = words,
                                                       .window = window_of(shape)}),
       .count = Count::kRows,
-      .x = {.fixed = ceil_div(shape.n_heads * words, kCombineLanes)},
+      .x = {.fixed = shape.n_heads},
       .y = {.count = Count::kRows},
       .min_length = has_sinks(buffers) ? 0 : variant.keys + 1,
       .bytes_per_count = row_bytes(shape)};

@@ -4,21 +4,24 @@
 #include <bit>
 #include <vector>
 
+#include "base/checked.h"
 #include "kernels/compose.h"
 #include "kernels/gen/rms_norm.wgsl.h"
 
 namespace weft::kernels {
 namespace {
 
-// Four elements a lane where that many lanes are allowed: a row is a chain of two loops.
+// Four elements a lane where that many lanes are allowed.
 uint32_t lanes_for(const gpu::AdapterInfo& info, uint32_t cols) {
   return std::clamp(std::bit_ceil(cols / 4), 256U, info.limits.max_workgroup_lanes);
 }
 
 Variant variant_of(const gpu::AdapterInfo& info, const RmsNorm& shape, WorkgroupSum sum,
                    bool gathers) {
+  const uint32_t lanes = lanes_for(info, shape.cols);
   Variant variant{.kernel = "rms_norm",
-                  .overrides = {{"WG", static_cast<double>(lanes_for(info, shape.cols))},
+                  .constants = {{"kRounds", ceil_div(shape.cols, lanes)}},
+                  .overrides = {{"WG", static_cast<double>(lanes)},
                                 {"ADD", shape.store == Store::kAdd ? 1.0 : 0.0},
                                 {"CENTERED", shape.centered ? 1.0 : 0.0},
                                 {"HAS_BIAS", shape.has_bias ? 1.0 : 0.0}}};
