@@ -81,18 +81,28 @@ Result<void> fit_model_options(const std::vector<ThroughputCase>& cases,
   return {};
 }
 
-// Runs until caches are warm and the GPU has left its idle clock, for which short steps alone are
-// not enough: each run is twice as long as the one before, up to the case's own length.
+// Runs until caches are warm and the GPU has left its idle clock: 0.5 s or more, until two runs of
+// the case's length (or a quarter of a second) take about as long, at most 2 s. Short steps alone
+// would leave a GPU idle: each run is twice as long as the one before.
 Result<void> warm_up(backend::Backend& backend, const ThroughputCase& test) {
   using Clock = std::chrono::steady_clock;
+  constexpr double kLeast = 0.5;
+  constexpr double kMost = 2.0;
+  constexpr double kLongRun = 0.25;
+  constexpr double kAlike = 1.03;
   ThroughputCase run = test;
   run.tokens = std::min(test.tokens, 32U);
   run.depth = std::min(test.depth, 32U);
   const auto start = Clock::now();
-  while (true) {
-    WEFT_TRY(engine::time_once(backend, run));
-    if (Clock::now() - start > std::chrono::milliseconds(300)) return {};
-    run.tokens = std::min(test.tokens, 2 * run.tokens);
+  for (double before = 0;;) {
+    WEFT_ASSIGN(const engine::RunTime time, engine::time_once(backend, run));
+    const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+    const bool is_long = run.tokens == test.tokens || time.wall_s >= kLongRun;
+    const bool is_settled =
+        is_long && before < kAlike * time.wall_s && time.wall_s < kAlike * before;
+    if (elapsed > kMost || (elapsed > kLeast && is_settled)) return {};
+    before = is_long ? time.wall_s : 0;
+    if (!is_long) run.tokens = std::min(test.tokens, 2 * run.tokens);
   }
 }
 

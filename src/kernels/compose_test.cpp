@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "kernels/gen/rms_norm.wgsl.h"
+#include "kernels/gen/gated_norm.wgsl.h"
 #include "kernels/wgsl_files.h"
 
 namespace weft::kernels {
@@ -16,7 +16,7 @@ using testing::Not;
 using testing::StartsWith;
 
 TEST(Compose, PutsImportsFirst) {
-  const std::string wgsl = compose({.kernel = "rms_norm"}).wgsl;
+  const std::string wgsl = compose({.kernel = "gated_norm"}).wgsl;
   const size_t import = wgsl.find("fn workgroup_sum(");
   const size_t kernel = wgsl.find("fn main(");
   ASSERT_NE(kernel, std::string::npos);
@@ -26,15 +26,15 @@ TEST(Compose, PutsImportsFirst) {
 
 TEST(Compose, TakesTheChosenFileAndWhatItEnables) {
   const gpu::PipelineDesc desc =
-      compose({.kernel = "rms_norm", .imports = {{"workgroup_sum", "workgroup_sum_subgroup"}}});
+      compose({.kernel = "gated_norm", .imports = {{"workgroup_sum", "workgroup_sum_subgroup"}}});
   EXPECT_THAT(desc.wgsl, StartsWith("enable subgroups;\n"));
   EXPECT_THAT(desc.wgsl, HasSubstr("subgroupAdd"));
-  EXPECT_EQ(desc.label, "rms_norm workgroup_sum_subgroup");
-  EXPECT_THAT(compose({.kernel = "rms_norm"}).wgsl, Not(HasSubstr("enable")));
+  EXPECT_EQ(desc.label, "gated_norm workgroup_sum_subgroup");
+  EXPECT_THAT(compose({.kernel = "gated_norm"}).wgsl, Not(HasSubstr("enable")));
 }
 
 TEST(Compose, WritesTheHostsChoicesInOrder) {
-  const gpu::PipelineDesc desc = compose({.kernel = "rms_norm",
+  const gpu::PipelineDesc desc = compose({.kernel = "gated_norm",
                                           .enables = {"subgroups", "f16", "f16"},
                                           .aliases = {{"T", "f16"}},
                                           .constants = {{"kHeads", 4}},
@@ -45,9 +45,10 @@ TEST(Compose, WritesTheHostsChoicesInOrder) {
 }
 
 TEST(Compose, KnowsBindingsAndImmediates) {
-  const gpu::PipelineDesc desc = compose({.kernel = "rms_norm"});
-  EXPECT_THAT(desc.bindings, ElementsAre(Access::kRead, Access::kRead, Access::kReadWrite));
-  EXPECT_EQ(desc.immediate_bytes, sizeof(RmsNormParams));
+  const gpu::PipelineDesc desc = compose({.kernel = "gated_norm"});
+  EXPECT_THAT(desc.bindings,
+              ElementsAre(Access::kRead, Access::kRead, Access::kRead, Access::kReadWrite));
+  EXPECT_EQ(desc.immediate_bytes, sizeof(GatedNormParams));
 }
 
 TEST(WgslFiles, AreSortedByName) {
