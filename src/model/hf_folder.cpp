@@ -75,16 +75,13 @@ Result<HfFolder> HfFolder::parse(std::string_view config, formats::SafetensorsFo
 
 Result<HfFolder> HfFolder::make(json config, const std::optional<json>& quantization,
                                 formats::SafetensorsFolder weights) {
-  DecodedWeights decoded;
-  if (quantization) {
-    auto done = decode_weights(*quantization, weights);
-    if (!done) {
-      return std::unexpected(std::move(done).error().within(
-          fmt::format("While reading the model '{}'.", weights.path().string())));
-    }
-    decoded = std::move(*done);
+  auto decoded =
+      quantization ? decode_weights(*quantization, weights) : decode_named_weights(weights);
+  if (!decoded) {
+    return std::unexpected(std::move(decoded).error().within(
+        fmt::format("While reading the model '{}'.", weights.path().string())));
   }
-  return HfFolder(std::move(config), std::move(weights), std::move(decoded));
+  return HfFolder(std::move(config), std::move(weights), std::move(*decoded));
 }
 
 bool HfFolder::has(std::string_view tensor) const {

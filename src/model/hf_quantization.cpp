@@ -46,6 +46,9 @@ class Decoder {
       case QuantizationMethod::kMxfp4:
         WEFT_TRY(for_each("_blocks", &Decoder::add_mxfp4));
         break;
+      case QuantizationMethod::kInt8Blocks:
+        WEFT_TRY(for_each("_q", &Decoder::add_int8_blocks));
+        break;
     }
     return std::move(out_);
   }
@@ -205,6 +208,39 @@ class Decoder {
     return {};
   }
 
+  Result<void> add_int8_blocks(const SafeTensor& elements, const std::string& stem) {
+    const SafeTensor* scales = folder_.find(stem + "_scale");
+    if (elements.dtype != "I8" || scales == nullptr) return {};  // another tensor of such a name
+    WEFT_TRY(expect_matrix(elements));
+    formats::Int8Weight weight{.rows = narrow<uint32_t>(elements.shape[0]),
+                               .cols = narrow<uint32_t>(elements.shape[1]),
+                               .elements = elements.data};
+    WEFT_ASSIGN(weight.scales, floats_of(*scales));
+    WEFT_ASSIGN(weight.block_cols, int8_block(*scales, weight));
+    out_.parts.insert(elements.name);
+    out_.parts.insert(scales->name);
+    const TensorType type = weight.decoded_type();
+    return add(stem.ends_with(".weight") ? stem : stem + ".weight", type, elements.shape,
+               weight.rows, [&](uint32_t first, uint32_t count, std::span<std::byte> out) {
+                 weight.decode(type, first, count, out);
+               });
+  }
+
+  // Columns that share a scale: 64 where that gives as many scales as there are, else equal parts
+  // of a row.
+  static Result<uint32_t> int8_block(const SafeTensor& scales, const formats::Int8Weight& weight) {
+    constexpr uint32_t kUsual = 64;
+    const size_t in_row = weight.scales.size() / weight.rows;
+    if (weight.scales.size() % weight.rows == 0 && in_row > 0) {
+      if (in_row == ceil_div(weight.cols, kUsual)) return kUsual;
+      if (weight.cols % in_row == 0) return narrow<uint32_t>(weight.cols / in_row);
+    }
+    return fail("Tensor {} has {} scales, and {} were wanted for [{}, {}] in blocks of {}.",
+                quote(scales.name), weight.scales.size(),
+                uint64_t{weight.rows} * ceil_div(weight.cols, kUsual), weight.rows, weight.cols,
+                kUsual);
+  }
+
   // `decode` writes rows [first, first + count) of `rows`.
   template <class Decode>
   Result<void> add(const std::string& name, TensorType type, const std::vector<uint64_t>& shape,
@@ -224,7 +260,7 @@ class Decoder {
     return {};
   }
 
-  const QuantizationConfig& config_;
+  const QuantizationConfig config_;
   const SafetensorsFolder& folder_;
   DecodedWeights out_;
 };
@@ -234,6 +270,10 @@ class Decoder {
 Result<DecodedWeights> decode_weights(const json& quantization, const SafetensorsFolder& folder) {
   WEFT_ASSIGN(const QuantizationConfig config, read_quantization_config(quantization));
   return Decoder(config, folder).decode();
+}
+
+Result<DecodedWeights> decode_named_weights(const SafetensorsFolder& folder) {
+  return Decoder({.method = QuantizationMethod::kInt8Blocks}, folder).decode();
 }
 
 }  // namespace weft::model

@@ -33,4 +33,7 @@ struct DecodedWeights {
 [[nodiscard]] Result<DecodedWeights> decode_weights(const nlohmann::json& quantization,
                                                     const formats::SafetensorsFolder& folder);
 
+// Of a folder without one: those that their names say are quantised.
+[[nodiscard]] Result<DecodedWeights> decode_named_weights(const formats::SafetensorsFolder& folder);
+
 }  // namespace weft::model

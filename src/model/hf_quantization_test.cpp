@@ -62,7 +62,10 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"gptq-8bit-symmetric", TensorType::kQ8_0},
                       Case{"gptq-8bit", TensorType::kF16}, Case{"awq", TensorType::kQ5_0},
                       Case{"fp8-tensor", TensorType::kBF16}, Case{"fp8-rows", TensorType::kBF16},
-                      Case{"fp8-blocks", TensorType::kBF16}, Case{"mxfp4", TensorType::kMXFP4}),
+                      Case{"fp8-blocks", TensorType::kBF16}, Case{"mxfp4", TensorType::kMXFP4},
+                      Case{"int8-blocks", TensorType::kQ8_0},
+                      Case{"int8-blocks-flat", TensorType::kQ8_0},
+                      Case{"int8-blocks-small", TensorType::kF32}),
     [](const auto& test) {
       std::string name = test.param.name;
       std::ranges::replace(name, '-', '_');
@@ -115,6 +118,21 @@ TEST(QuantizedFolder, PartsThatDoNotFitAreNamed) {
   EXPECT_THAT(error_with("fp8-blocks", "weight_block_size", {8, 32}),
               HasSubstr("Tensor 'w.weight_scale_inv' has 4 scales, and 6 were wanted"));
   EXPECT_THAT(error_with("gptq", "quant_method", "awq"), HasSubstr("'w.qzeros'"));
+}
+
+TEST(QuantizedFolder, ScalesOfIntegersAreCounted) {
+  const testing::TemporaryFolder folder;
+  std::string weights = *read_text_file(folder_of("int8-blocks") / "model.safetensors");
+  const std::string_view shape = "[6,128]";
+  weights.replace(weights.find(shape), shape.size(), "[8,96] ");
+  ASSERT_TRUE(write_file(folder.path() / "model.safetensors", std::as_bytes(std::span(weights)))
+                  .has_value());
+  std::filesystem::copy_file(folder_of("int8-blocks") / "config.json",
+                             folder.path() / "config.json");
+  const auto opened = HfFolder::open(folder.path());
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_THAT(opened.error().message(),
+              HasSubstr("Tensor 'w.weight_scale' has 12 scales, and 16 were wanted for [8, 96]"));
 }
 
 TEST(QuantizedFolder, OlderFoldersHaveAFileOfTheirOwn) {

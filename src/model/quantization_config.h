@@ -15,6 +15,8 @@ enum class QuantizationMethod : uint8_t {
   kFloat8,  // fp8, fbgemm_fp8, compressed-tensors' float-quantized: E4M3 with a scale a tensor, row
             // or block. Activations are not quantised, also where the method would
   kMxfp4,   // mxfp4: gpt-oss's experts
+  kInt8Blocks,  // of no configuration: I8 with a scale for a block of a row, as the engine wgpu-llm
+                // has them, known by the names NAME_q and NAME_scale
 };
 
 struct QuantizationConfig {

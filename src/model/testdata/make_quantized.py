@@ -34,7 +34,8 @@ def scales_of(shape, dtype):
 def save(name, config, tensors, expected):
     folder = HERE / name
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps({"quantization_config": config}) + "\n")
+    fields = {} if config is None else {"quantization_config": config}
+    (folder / "config.json").write_text(json.dumps(fields) + "\n")
     save_file({k: v.contiguous() for k, v in tensors.items()}, folder / "model.safetensors")
     expected = torch.from_numpy(np.ascontiguousarray(expected)).float()
     save_file({"w.weight": expected}, folder / "expected.safetensors")
@@ -142,6 +143,17 @@ def mxfp4(name):
          expected.reshape(2, 3, 64))
 
 
+def int8_blocks(name, scales, flat=False, stem="w.weight"):
+    """As wgpu-llm has them, of 64 columns. `scales`: [rows, blocks]."""
+    rows, cols = scales.shape[0], 64 * scales.shape[1]
+    numbers = RANDOM.integers(-127, 128, (rows, cols)).astype(np.int8)
+    fits = np.all((scales == 0) | (np.abs(scales) >= 2.0 ** -14))
+    held = scales.astype(np.float16).astype(np.float32) if fits else scales
+    parts = {f"{stem}_q": torch.from_numpy(numbers),
+             f"{stem}_scale": torch.from_numpy(scales.reshape(-1) if flat else scales)}
+    save(name, None, parts, numbers.astype(np.float32) * np.repeat(held, 64, axis=1))
+
+
 gptq("gptq-symmetric", 24, 64, 32, symmetric=True)
 gptq("gptq", 24, 64, 64)
 gptq("gptq-v2", 16, 96, 32, version=2, meta={"quantizer": "x"})
@@ -160,3 +172,7 @@ fp8("fp8-blocks", 21, 35, (16, 32), (2, 2), "weight_scale_inv",
      "activation_scheme": "dynamic"})
 mxfp4("mxfp4")
 llama_awq()
+int8_blocks("int8-blocks", RANDOM.uniform(0.001, 0.02, (6, 2)).astype(np.float32))
+int8_blocks("int8-blocks-flat", RANDOM.uniform(0.001, 0.02, (3, 3)).astype(np.float32), flat=True,
+            stem="w")
+int8_blocks("int8-blocks-small", np.array([[0.00001], [0.0005], [0.001]], np.float32))
